@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/*
+ * device.h: the life of one device, whatever its family. Owned by the main thread, which alone touches the
+ * store. It follows the toolstack's and the frontend's nodes through common/xenbus_fsm.h and asks the family to
+ * do the work. Work that takes time (opening an image, draining a queue) is asynchronous: the family answers
+ * with device_done(), and until then no other step is started, so that each transition completes before the
+ * next is taken (catalogue C09).
+ */
+#ifndef XENSPLIT_BACKEND_DEVICE_H
+#define XENSPLIT_BACKEND_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/xenbus.h"
+#include "backend/mailbox.h"
+
+struct device;
+
+/* Every function runs on the main thread and ends in exactly one device_done(), now or later. */
+struct device_family_ops {
+    const char *name; /* "vbd", as in backend/<name>/<domid>/<devid> */
+    /* Reads the toolstack's keys, opens what is behind the device, publishes features. Then InitWait. */
+    void (*setup)(struct device *device);
+    /* Reads the frontend's keys, maps rings, binds channels, publishes properties. Then Connected. */
+    void (*connect)(struct device *device);
+    /* Quiesces, drains, unmaps: idempotent, whatever prefix of connect had succeeded. Cannot fail. */
+    void (*disconnect)(struct device *device);
+    /* Frees what setup made. Only after disconnect. Cannot fail. */
+    void (*teardown)(struct device *device);
+};
+
+struct device {
+    const struct device_family_ops *family;
+    uint16_t domid; /* of the frontend */
+    uint32_t devid;
+    uint8_t generation[16]; /* the domain's handle: a domid that was reused is another guest */
+    char label[48]; /* "vbd 3/51712": how every message names it */
+    char path[XENBUS_PATH_MAX]; /* our directory, relative: backend/vbd/3/51712 */
+    char frontend_path[XENBUS_PATH_MAX]; /* read from our `frontend` node, never constructed */
+    void *priv; /* the family's */
+    struct device_life *life; /* private to device.c */
+};
+
+/*
+ * The step that the family was asked for is over. error 0, or negative errno with the reason: it is logged, goes
+ * to the error node, and the device closes; other devices never notice. Main thread.
+ */
+void device_done(struct device *device, int error, const char *reason_fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * The ring's accounting cannot be trusted any more (or the family lost its engine): stop and say why. May come
+ * at any time while connected; the family has stopped taking requests already. Main thread.
+ */
+void device_fail(struct device *device, const char *reason_fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

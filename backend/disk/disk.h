@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * disk.h: where blocks go. One checkpoint through which every request to any kind of disk passes: it asserts
+ * what callers promise (range, alignment, capability), calls the kind's function, and checks what comes back.
+ *
+ * A disk is opened by the offload pool or the main thread, then used by the worker of the queue that it serves.
+ * Lengths and offsets are in bytes; sectors of blkif are always 512 bytes.
+ */
+#ifndef XENSPLIT_BACKEND_DISK_DISK_H
+#define XENSPLIT_BACKEND_DISK_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct disk;
+struct engine;
+
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+
+/* One piece of work, embedded in the caller's request: nothing is allocated on the request path. */
+struct disk_io {
+    enum disk_op op;
+    uint64_t offset_bytes;
+    struct iovec *iov; /* stays valid until done; short transfers advance it */
+    unsigned int iov_count;
+    uint32_t length_bytes; /* sum of iov */
+    void (*done)(struct disk_io *io, int error); /* 0 or negative errno; worker's thread; never inside submit */
+    /* private to disk/ from here */
+    struct disk *disk;
+    uint32_t moved_bytes;
+    struct disk_io *next;
+};
+
+struct disk_geometry {
+    uint64_t size_bytes; /* multiple of sector_bytes */
+    uint32_t sector_bytes; /* logical: 512 or 4096 */
+    uint32_t physical_sector_bytes;
+    bool is_readonly;
+    bool can_flush;
+};
+
+/*
+ * Opens what the spec names: "/path" (raw file or block device), "null:SIZE" or "mem:SIZE". On failure returns
+ * negative errno and a reason that says what was expected and what was found. May block.
+ */
+int disk_open(struct disk **disk, const char *spec, bool is_readonly, char *reason, size_t reason_size);
+void disk_close(struct disk *disk); /* no I/O in flight; may block */
+const struct disk_geometry *disk_geometry(const struct disk *disk);
+
+/* Queues one piece of work on the worker's engine; nothing is lost or refused: errors come through done. */
+void disk_submit(struct disk *disk, struct engine *engine, struct disk_io *io);
+
+#endif

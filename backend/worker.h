@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/*
+ * worker.h: a thread that owns queues. It has its own event_base (without locks), its own event-channel and
+ * grant handles (a handle is not for two threads), its own I/O engines, and a mailbox. Everything a queue does
+ * on the request path happens on its worker's thread.
+ */
+#ifndef XENSPLIT_BACKEND_WORKER_H
+#define XENSPLIT_BACKEND_WORKER_H
+
+#include <event2/event.h>
+#include <xenevtchn.h>
+#include <xengnttab.h>
+
+#include "backend/mailbox.h"
+
+struct worker {
+    unsigned int index;
+    struct event_base *base;
+    struct mailbox mailbox;
+    xenevtchn_handle *evtchn;
+    xengnttab_handle *gnttab;
+    struct engine *engine; /* disk/engine.h: asynchronous file I/O and the bounce pool of this worker */
+    /* private to worker.c from here */
+    struct event *evtchn_event;
+    unsigned int queues; /* main thread: how many queues it was given */
+    struct worker_thread *thread;
+};
+
+/* Main thread. Starts count workers; -errno and none running on failure. */
+int workers_start(unsigned int count);
+/* Main thread. Every queue must have been stopped. Joins all. */
+void workers_stop(void);
+unsigned int workers_count(void);
+struct worker *worker_get(unsigned int index);
+/* The one with the fewest queues; counts the new one. Give it back with worker_drop_queue. Main thread. */
+struct worker *worker_take_queue(void);
+void worker_drop_queue(struct worker *worker);
+
+#endif

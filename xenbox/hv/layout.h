@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * layout.h: the tables of a box, in memory that all its processes share.
+ *
+ * Two memfds make the machine. "frames" is RAM: frame number f is the 4096 bytes at offset f * 4096.
+ * "tables" holds struct xb_tables. The hypervisor process creates both, hands them to every client once
+ * (proto.h), and alone allocates what must be unique: domains, frames, grant refs, ports, maptrack chunks,
+ * connections. The libraries do the hot operations (map, unmap, copy, notify, unmask) on the tables by
+ * themselves, with atomics.
+ *
+ * Truth and caches. A live map record (struct xb_map, state XB_MAP_LIVE) is the truth: one is one pin. The pin
+ * counts of struct xb_active and the in-use bits of the shared grant entry are functions of them, kept up to
+ * date under the entry's lock. A process that dies inside an operation leaves at most one entry locked; the
+ * hypervisor process then recounts that entry from all records, unlocks it, and drops the dead one's records.
+ *
+ * Lock of a grant entry: xb_active.lock holds the connection id of its owner, 0 when free. Before a library
+ * takes it, it writes the entry's address to xb_conn.held, so that the reaper knows where to look. The
+ * hypervisor process never waits for the lock: it marks the entry (XB_ACTIVE_REVOKE) and tries once; whoever
+ * unlocks an entry, or drops its last pin, looks at the mark afterwards and reports with XB_OP_RELEASED. The
+ * mark and the lock are both accessed with sequential consistency, so one of the two always sees the other.
+ *
+ * Every field that two processes access is atomic. Nothing here trusts a guest's programs to be correct, but it
+ * is no security boundary: all processes of a box run as one user and can write all of it. The hypervisor
+ * process checks every index it reads from here before it uses it.
+ */
+#ifndef XENBOX_HV_LAYOUT_H
+#define XENBOX_HV_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <xen/grant_table.h>
+
+#define XB_MAGIC 0x31786f626e6578ULL /* "xenbox1" */
+#define XB_ABI 1
+
+#define XB_FRAME_SIZE 4096u /* a frame, a page, a grant: always 4096 bytes */
+#define XB_MAX_DOMAINS 2048u /* domid is the index into xb_tables.domain */
+#define XB_MAX_FRAMES (4u << 20) /* 16 GiB of sparse RAM */
+#define XB_MAX_REFS (64u * 512u) /* 64 grant frames of version 1 entries a domain */
+#define XB_MAX_PORTS 4096u /* a domain */
+#define XB_MAX_CONNS 16384u
+#define XB_CHUNK_MAPS 256u /* map records in a maptrack chunk */
+#define XB_MAX_CHUNKS 16384u /* in a box: 4 Mi mappings */
+#define XB_CONN_CHUNKS 256u /* a handle: 65,536 mappings, as many as a process can have */
+
+#define XB_DOMID_NONE 0xffffu
+#define XB_NO_FRAME 0u /* frame 0 is never handed out */
+#define XB_RESERVED_REFS 8u /* GNTTAB_NR_RESERVED_ENTRIES: refs 0 to 7 */
+
+/* A connection id is unique for the life of a box: slot in the low 16 bits, generation above; never 0. */
+#define XB_CONN_SLOT(id) ((uint32_t)(id) & 0xffffu)
+
+enum xb_domain_state {
+    XB_DOMAIN_FREE,
+    XB_DOMAIN_RUNNING,
+    XB_DOMAIN_PAUSED,
+    XB_DOMAIN_SHUTDOWN, /* stopped by itself or crashed; tables still there */
+    XB_DOMAIN_DYING, /* destroyed; a zombie until the last foreign mapping of its frames is gone */
+};
+
+/* The hypervisor's own record of a grant entry that is in use. 32 bytes. */
+struct xb_active {
+    _Atomic uint32_t lock; /* connection id of the holder, 0 when free */
+    _Atomic uint32_t pins_ro; /* live read-only maps; written under the lock */
+    _Atomic uint32_t pins_rw; /* live writable maps; written under the lock */
+    _Atomic uint32_t frame; /* while pinned: the frame that the first map recorded */
+    _Atomic uint32_t mark; /* XB_ACTIVE_* */
+    _Atomic uint32_t sharer; /* connection id of the gntshr handle that owns the ref, 0: the domain itself */
+    uint32_t reserved[2];
+};
+
+#define XB_ACTIVE_REVOKE 1u /* the owner wants it back: report to the hypervisor when unlocked and unpinned */
+
+enum xb_port_type {
+    XB_PORT_FREE,
+    XB_PORT_UNBOUND, /* remote_domid may bind to it */
+    XB_PORT_INTERDOMAIN, /* connected to remote_domid, remote_port */
+    XB_PORT_VIRQ, /* remote_port holds the virq */
+};
+
+/*
+ * An event channel. `link` says what it is connected to, `word` who listens and what is pending; each is one
+ * 64-bit atomic so that a notifier has a consistent view without a lock. Only the hypervisor process writes
+ * `link`. `word` is also changed by notify (sets PENDING or delivers) and unmask.
+ */
+struct xb_port {
+    _Atomic uint64_t link; /* XB_LINK() */
+    _Atomic uint64_t word; /* XB_WORD(): connection id of the listening evtchn handle, and flags */
+};
+
+#define XB_LINK(type, domid, port) (((uint64_t)(type) << 48) | ((uint64_t)(domid) << 32) | (uint32_t)(port))
+#define XB_LINK_TYPE(link) ((enum xb_port_type)(((link) >> 48) & 0xff))
+#define XB_LINK_DOMID(link) ((uint16_t)((link) >> 32))
+#define XB_LINK_PORT(link) ((uint32_t)(link))
+
+#define XB_WORD(conn, flags) (((uint64_t)(flags) << 32) | (uint32_t)(conn))
+#define XB_WORD_CONN(word) ((uint32_t)(word))
+#define XB_PORT_PENDING ((uint64_t)1 << 32) /* arrived while masked (or with no listener), not delivered yet */
+#define XB_PORT_MASKED ((uint64_t)2 << 32) /* delivered to the listener, who has not unmasked it yet */
+
+/*
+ * A map record: one page mapped by one gnttab handle (the hypervisor's maptrack and gntdev's bookkeeping in
+ * one). Written only by the handle's library while its owner lives, and by the reaper afterwards. 40 bytes.
+ */
+enum xb_map_state {
+    XB_MAP_FREE,
+    XB_MAP_PREPARED, /* about to take the entry's lock: no pin yet */
+    XB_MAP_LIVE, /* one pin; the page may be in an address space */
+};
+
+struct xb_map {
+    _Atomic uint32_t state;
+    uint16_t domid; /* of the granter */
+    uint8_t is_readonly;
+    uint8_t notify; /* UNMAP_NOTIFY_* of <xen/sys/gntdev.h>, 0: none */
+    uint32_t ref;
+    uint32_t frame;
+    uint32_t notify_offset; /* byte in the page to clear */
+    uint32_t notify_port; /* port of the mapper's domain to notify */
+    uint64_t address; /* in the mapper's address space, for dump */
+    uint64_t reserved;
+};
+
+enum xb_conn_kind {
+    XB_CONN_FREE,
+    XB_CONN_GNTTAB,
+    XB_CONN_GNTSHR,
+    XB_CONN_EVTCHN,
+    XB_CONN_CALL,
+    XB_CONN_FOREIGN,
+    XB_CONN_TOOL, /* the xenbox command and its helpers */
+};
+
+/* A library handle. */
+struct xb_conn {
+    _Atomic uint32_t id; /* 0: slot free */
+    uint32_t kind; /* enum xb_conn_kind */
+    int32_t pid;
+    uint16_t domid;
+    uint16_t restricted; /* evtchn: only this remote domain may be bound; XB_DOMID_NONE: no restriction */
+    _Atomic uint64_t held; /* XB_HELD() of the grant entry whose lock is being taken or held; 0: none */
+    _Atomic uint64_t sending; /* XB_HELD() of the port that is being delivered to; 0: none */
+    _Atomic uint32_t chunks; /* maptrack chunks in use */
+    uint32_t reserved;
+    uint32_t chunk[XB_CONN_CHUNKS];
+};
+
+#define XB_HELD(domid, index) (((uint64_t)1 << 63) | ((uint64_t)(domid) << 32) | (uint32_t)(index))
+#define XB_HELD_DOMID(held) ((uint16_t)((held) >> 32))
+#define XB_HELD_INDEX(held) ((uint32_t)(held))
+
+struct xb_domain {
+    _Atomic uint32_t state; /* enum xb_domain_state */
+    _Atomic uint32_t generation; /* counts the domains that had this domid */
+    uint8_t uuid[16]; /* the handle that libxenctrl shows; new for each domain */
+    uint32_t ssidref;
+    uint32_t shutdown_reason; /* SHUTDOWN_* of <xen/sched.h> */
+    uint32_t max_pages; /* frames that the domain may own */
+    _Atomic uint32_t tot_pages; /* frames that it owns now */
+    _Atomic uint32_t store_frame; /* grant ref 1: the xenstore ring */
+    _Atomic uint32_t store_port;
+    _Atomic uint32_t console_frame; /* grant ref 2 */
+    _Atomic uint32_t console_port;
+    char name[64];
+
+    grant_entry_v1_t grant[XB_MAX_REFS]; /* flags, domid read and changed as one 32-bit atomic word */
+    struct xb_active active[XB_MAX_REFS];
+    struct xb_port port[XB_MAX_PORTS];
+};
+
+/* Per frame: owner and state, kept by the hypervisor process. */
+struct xb_frame {
+    _Atomic uint32_t owner; /* domid, XB_DOMID_NONE when free */
+    _Atomic uint32_t grants; /* grant entries that name it */
+};
+
+struct xb_limits { /* all configurable at `xenbox up` */
+    uint32_t grant_frames; /* a domain: 64, that is 32,768 refs */
+    uint32_t maptrack_frames; /* a domain; 0: only XB_CONN_CHUNKS counts */
+    uint32_t event_channels; /* a domain */
+    uint32_t gntalloc_pages; /* a domain: 1,024, as the module's default */
+    uint32_t gntdev_pages; /* one map call: 65,536 */
+};
+
+struct xb_tables {
+    uint64_t magic;
+    uint32_t abi;
+    uint32_t flags; /* XB_BOX_* */
+    struct xb_limits limits;
+    _Atomic uint32_t hv_pid; /* 0 after an orderly down */
+    char name[64];
+
+    struct xb_conn conn[XB_MAX_CONNS];
+    struct xb_frame frame[XB_MAX_FRAMES];
+    struct xb_map map[XB_MAX_CHUNKS][XB_CHUNK_MAPS];
+    struct xb_domain domain[XB_MAX_DOMAINS];
+};
+
+#define XB_BOX_STRICT 1u /* --mapping=strict */
+
+_Static_assert(sizeof(struct xb_active) == 32, "one half cache line");
+_Static_assert(sizeof(struct xb_map) == 40, "map record");
+_Static_assert(sizeof(grant_entry_v1_t) == 8, "version 1 entry");
+
+#endif
