@@ -13,18 +13,22 @@
 #include <stdint.h>
 
 #include "common/xenbus.h"
-#include "backend/mailbox.h"
 
 struct device;
+struct device_life;
 
-/* Every function runs on the main thread and ends in exactly one device_done(), now or later. */
+/*
+ * Every function runs on the main thread and ends in exactly one device_done(), now or later. After a failed
+ * setup teardown is called, after a failed connect disconnect: both must cope with whatever prefix succeeded,
+ * and with priv still NULL.
+ */
 struct device_family_ops {
     const char *name; /* "vbd", as in backend/<name>/<domid>/<devid> */
     /* Reads the toolstack's keys, opens what is behind the device, publishes features. Then InitWait. */
     void (*setup)(struct device *device);
     /* Reads the frontend's keys, maps rings, binds channels, publishes properties. Then Connected. */
     void (*connect)(struct device *device);
-    /* Quiesces, drains, unmaps: idempotent, whatever prefix of connect had succeeded. Cannot fail. */
+    /* Quiesces, drains, unmaps. Cannot fail. */
     void (*disconnect)(struct device *device);
     /* Frees what setup made. Only after disconnect. Cannot fail. */
     void (*teardown)(struct device *device);
@@ -38,6 +42,13 @@ struct device {
     char label[48]; /* "vbd 3/51712": how every message names it */
     char path[XENBUS_PATH_MAX]; /* our directory, relative: backend/vbd/3/51712 */
     char frontend_path[XENBUS_PATH_MAX]; /* read from our `frontend` node, never constructed */
+    /*
+     * In setup and connect: an earlier daemon served this device and both ends are Connected already. The family
+     * takes the rings over as they stand (same refs, same channel, what was in flight is on record).
+     */
+    bool is_adopting;
+    /* In disconnect: the daemon ends with on-exit=keep, and another one will adopt the rings. */
+    bool is_parting;
     void *priv; /* the family's */
     struct device_life *life; /* private to device.c */
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * worker.h: a thread that owns queues. It has its own event_base (without locks), its own event-channel and
- * grant handles (a handle is not for two threads), its own I/O engines, and a mailbox. Everything a queue does
- * on the request path happens on its worker's thread.
+ * grant handles (a handle is not for two threads), its own I/O engine, and a mailbox. Everything a queue does on
+ * the request path happens on its worker's thread.
  */
 #ifndef XENSPLIT_BACKEND_WORKER_H
 #define XENSPLIT_BACKEND_WORKER_H
@@ -12,6 +12,8 @@
 #include <xengnttab.h>
 
 #include "backend/mailbox.h"
+
+struct engine;
 
 struct worker {
     unsigned int index;
@@ -26,9 +28,9 @@ struct worker {
     struct worker_thread *thread;
 };
 
-/* Main thread. Starts count workers; -errno and none running on failure. */
+/* Main thread. Starts count workers; on failure -errno, none running, and the log says which part failed. */
 int workers_start(unsigned int count);
-/* Main thread. Every queue must have been stopped. Joins all. */
+/* Main thread. Every queue must have been stopped. Joins all. Safe twice. */
 void workers_stop(void);
 unsigned int workers_count(void);
 struct worker *worker_get(unsigned int index);

@@ -19,7 +19,7 @@
 #endif
 
 #ifdef XENSPLIT_TSAN
-extern _Atomic unsigned int barrier_word; /* log.c */
+extern _Atomic unsigned int barrier_word;
 #define barrier_fence(order) ((void)atomic_fetch_add_explicit(&barrier_word, 1, memory_order_seq_cst))
 #else
 #define barrier_fence(order) atomic_thread_fence(order)

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * config.h: the settings of xensplitd. One table in config.c gives each setting its name, type, default, bounds
+ * and help; command line, configuration file, --help and the manual page all come from it. Settings are read
+ * once, before any thread starts, and do not change afterwards: any thread may read them.
+ */
+#ifndef XENSPLIT_BACKEND_CONFIG_H
+#define XENSPLIT_BACKEND_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define CONFIG_PATH_MAX 96 /* short, since sockets live below the run directory */
+
+/* In the order of the words that the table gives for them. */
+enum engine_kind { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_LIBAIO };
+enum direct_mode { DIRECT_AUTO, DIRECT_ON, DIRECT_OFF };
+enum exit_mode { EXIT_CLOSE, EXIT_KEEP };
+
+struct config {
+    unsigned int workers; /* threads that own queues */
+    unsigned int offload_threads; /* for what may block */
+    unsigned int engine; /* enum engine_kind */
+    unsigned int direct; /* enum direct_mode: O_DIRECT */
+    unsigned int on_exit; /* enum exit_mode: what SIGTERM does to connected devices */
+    unsigned int exit_timeout_s; /* how long a drain may take; 0: for ever */
+    unsigned int log_level; /* enum log_level */
+    unsigned int log_time; /* bool */
+    unsigned int ready_fd; /* gets a line when the daemon serves; 0: none */
+    char run_dir[CONFIG_PATH_MAX]; /* exists, mode 0700, locked by this daemon */
+};
+
+enum config_verdict { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };
+
+/*
+ * Reads the command line and the configuration file that it names (or the default one, if it exists). Prints
+ * what was asked for (--help, --version) or what is wrong (file, line, expected, found) itself.
+ */
+enum config_verdict config_init(int argc, char **argv);
+const struct config *config_get(void);
+
+/* Parts of config_init, for the tests and the manual page. */
+void config_set_defaults(struct config *config);
+/* 0, or -EINVAL and what was expected and found in reason. */
+int config_set(struct config *config, const char *name, const char *value, char *reason, size_t reason_size);
+/* "name = value" lines, '#' comments. 0, or -errno with "file:line: ..." in reason. */
+int config_read(struct config *config, FILE *file, const char *file_name, char *reason, size_t reason_size);
+void config_print_help(FILE *out);
+void config_print_manual(FILE *out); /* the settings as roff, for xensplitd.conf(5) */
+
+#endif
