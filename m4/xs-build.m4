@@ -55,6 +55,8 @@ AC_DEFUN([XS_SANITIZERS], [
     XS_CFLAGS="$XS_CFLAGS $xs_san"
     XS_LDFLAGS="$XS_LDFLAGS $xs_san"
   ])
+  AS_IF([test "$enable_sanitizers" = no], [xs_sanitizer_list=], [xs_sanitizer_list=$enable_sanitizers])
+  AC_SUBST([SANITIZER_LIST], [$xs_sanitizer_list])
   AM_CONDITIONAL([SANITIZED], [test "$enable_sanitizers" != no])
 ])
 
