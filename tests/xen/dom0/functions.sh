@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+# What a case's dom0() can use. A guest is named after its role ("guest" where there is one); its initramfs runs the
+# same case file's guest() with the words that were given to guest_create.
+
+fail() { echo "reason: $*"; exit 1; }
+skip() { echo "reason: $*"; exit 77; }
+figure() { echo "figure: $*"; } # shown with the result
+
+# until_true SECONDS COMMAND...: polls five times a second; for what has no event to wait for.
+until_true() {
+    local tries=$(($1 * 5))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.2
+    done
+}
+
+# guest_create NAME pv|pvh [LINE-OF-XL-CONFIG...]: creates and starts a domain. GUEST_WORDS go to its guest() .
+guest_create() {
+    local name=$1 type=$2
+    shift 2
+    : > "/var/log/xen/console/guest-$name.log"
+    cat > "/run/case/$name.cfg" <<CONFIG
+name = "$name"
+type = "$type"
+kernel = "/xen/vmlinux"
+ramdisk = "/xen/guest.img"
+extra = "console=hvc0 panic=5 loglevel=6 xen_case=$CASE xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
+memory = ${GUEST_MB:-192}
+vcpus = 1
+on_crash = "destroy"
+on_poweroff = "destroy"
+on_reboot = "${GUEST_REBOOT:-destroy}"
+CONFIG
+    [ $# = 0 ] || printf '%s\n' "$@" >> "/run/case/$name.cfg"
+    xl create -q "/run/case/$name.cfg"
+}
+
+guest_id() { xl domid "$1" 2>/dev/null; }
+guest_console() { tr -d '\r' < "/var/log/xen/console/guest-$1.log"; }
+guest_said() { guest_console "$1" | grep -q -- "$2"; }
+guest_gone() { ! guest_id "$1"; }
+
+# guest_expect NAME SECONDS PATTERN: waits until the guest's console shows a line that matches.
+guest_expect() {
+    until_true "$2" guest_said_or_gone "$1" "$3" || fail "guest $1 did not say '$3' within $2 s"
+    guest_said "$1" "$3" || fail "guest $1 is gone and never said '$3'"
+}
+guest_said_or_gone() { guest_said "$1" "$2" || guest_gone "$1"; }
+
+# guest_finish NAME SECONDS: waits for the end of guest() and of its domain; fails when guest() did.
+guest_finish() {
+    guest_expect "$1" "$2" '^guest: over '
+    guest_console "$1" | grep '^figure: ' || true
+    guest_said "$1" '^guest: over 0' || fail "guest $1: $(guest_console "$1" |
+        sed -n 's/^reason: //p; s/^guest: over/guest() ended with status/p' | head -n 1)"
+    until_true 60 guest_gone "$1" || fail "domain $1 does not go away after its power-off"
+}
+
+# background NAME COMMAND...: starts a process that ends with the case; its output is in /run/case/NAME.log.
+background() {
+    local name=$1
+    shift
+    "$@" > "/run/case/$name.log" 2>&1 &
+    echo $! > "/run/case/$name.pid"
+}

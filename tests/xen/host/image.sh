@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: MIT
+# Builds what is booted. The base (hypervisor, kernel, dom0's and the guests' programs) comes from Debian packages
+# and is cached under a key of their versions; the overlay (our programs and the cases) is made anew for each
+# run. Nothing is installed on the host except the tools that it lacks.
+
+say() { printf '%s\n' "xen: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Installs the tools and libraries that the host lacks; as an ordinary user, names them.
+host_prepare() {
+    local missing=() pair package
+    for pair in $XEN_HOST_TOOLS; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    done
+    if [ -z "$XEN_BUILD" ]; then
+        for package in $XEN_HOST_LIBRARIES; do
+            dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+        done
+    fi
+    [ "$(id -u)" = 0 ] || die "root is needed to unpack dom0's packages and to run their tools in a chroot"
+    ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get -q update >&2 || die "apt-get update failed"
+    [ ${#missing[@]} = 0 ] && return
+    say "installing ${missing[*]}"
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}" >&2 ||
+        die "cannot install: ${missing[*]}"
+}
+
+# Prints "name version" of every package of the base: apt resolves them as for a machine that has nothing.
+packages_list() {
+    local empty
+    empty=$(mktemp)
+    # shellcheck disable=SC2086
+    apt-get -o Dir::State::status="$empty" --no-install-recommends -s install $XEN_PACKAGES |
+        awk -v unwanted="$XEN_PACKAGES_UNWANTED" \
+            '$1 == "Inst" && $2 !~ unwanted { sub(/^\(/, "", $3); print $2, $3 }'
+    rm -f "$empty"
+}
+
+# Downloads the packages of list $1 that the cache has not got, and prints the files' paths.
+packages_fetch() {
+    local list=$1 name version file want=()
+    mkdir -p "$XEN_CACHE/packages"
+    while read -r name version; do
+        compgen -G "$XEN_CACHE/packages/${name}_${version//:/%3a}_*.deb" >/dev/null || want+=("$name=$version")
+    done < "$list"
+    if [ ${#want[@]} != 0 ]; then
+        say "downloading ${#want[@]} packages"
+        (cd "$XEN_CACHE/packages" && apt-get -q -o APT::Sandbox::User=root download "${want[@]}" >&2) ||
+            die "apt-get download failed"
+    fi
+    while read -r name version; do
+        file=$(compgen -G "$XEN_CACHE/packages/${name}_${version//:/%3a}_*.deb") ||
+            die "$name $version was not downloaded"
+        echo "$file"
+    done < "$list"
+}
+
+# The uncompressed ELF kernel in bzImage $1: xl starts it several times faster.
+kernel_unpack() {
+    local magic offset tool
+    while read -r magic tool; do
+        for offset in $(LC_ALL=C grep -abo -P "$magic" "$1" | cut -d: -f1); do
+            tail -c "+$((offset + 1))" "$1" | $tool 2>/dev/null > "$2" || true # what follows the kernel is noise
+            [ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] && return
+        done
+    done <<'MAGICS'
+\xfd7zXZ\x00 xz -dc --single-stream
+\x28\xb5\x2f\xfd zstd -dc
+\x1f\x8b\x08 gzip -dc
+MAGICS
+    die "no ELF kernel found in $1"
+}
+
+# Copies the modules $4.. of tree $2 (below root $1, seen from inside it) and their dependencies to tree $3.
+modules_copy() {
+    local root=$1 from=$2 to=$3 module path
+    shift 3
+    mkdir -p "$root$to/lib/modules/$KERNEL"
+    cp "$root$from/lib/modules/$KERNEL"/modules.{builtin,order} "$root$to/lib/modules/$KERNEL/"
+    for module; do
+        chroot "$root" /usr/sbin/modprobe -S "$KERNEL" -d "$from" --show-depends "$module" ||
+            die "kernel $KERNEL has no module $module"
+    done | awk '$1 == "insmod" { print $2 }' | sed 's,//*,/,g' | sort -u | while read -r path; do
+        mkdir -p "$root$to$(dirname "${path#"$from"}")"
+        cp "$root$path" "$root$to${path#"$from"}"
+    done
+    chroot "$root" /usr/sbin/depmod -b "${to:-/}" "$KERNEL"
+}
+
+# Copies programs $3.. of root $1 with their libraries into tree $2; a library that the root lacks comes from
+# the host (our own programs were linked there).
+programs_copy() {
+    local root=$1 tree=$2 program library
+    shift 2
+    for program; do
+        mkdir -p "$tree$(dirname "$program")"
+        cp -L "$root$program" "$tree$program"
+        chroot "$root" /lib64/ld-linux-x86-64.so.2 --list "$program" 2>/dev/null |
+            awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/lib.*ld-linux/ { print $1 }'
+    done | sort -u | while read -r library; do
+        mkdir -p "$tree$(dirname "$library")"
+        cp -L "$root$library" "$tree$library"
+    done
+}
+
+# Prints the ELF programs below $1.
+programs_find() {
+    find "$1" -type f -perm -100 ! -name '*.so*' | while read -r program; do
+        [ "$(head -c 4 "$program" | tr -d '\177')" = ELF ] && echo "$program"
+    done
+}
+
+# Adds to tree $1 the libraries of the staged programs $3.. that base $2 lacks, from the host that built them.
+libraries_add() {
+    local tree=$1 base=$2 program library
+    shift 2
+    for program; do
+        LD_LIBRARY_PATH=$STAGE/usr/lib ldd "$program"
+    done | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | while read -r library; do
+        case $library in
+        "$STAGE"/*) install -D -m 755 "$library" "$tree${library#"$STAGE"}" ;;
+        *) [ -e "$base$library" ] || install -D -m 755 "$library" "$tree/usr/lib/${library##*/}" ;;
+        esac
+    done
+}
+
+archive_tree() { (cd "$1" && find . -print0 | sort -z | cpio -0 -o -H newc -R 0:0 --quiet); }
+
+# A root with nothing but busybox and the folders that an init needs.
+tree_init() {
+    local tree=$1 folder applet
+    for folder in bin sbin lib lib64; do
+        mkdir -p "$tree/usr/$folder"
+        [ -e "$tree/$folder" ] || ln -s "usr/$folder" "$tree/$folder"
+    done
+    mkdir -p "$tree"/{proc,sys,dev,run,tmp,root,mnt,etc,xen,var/log}
+}
+
+tree_add_applets() {
+    local applet
+    for applet in $("$1/usr/bin/busybox" --list); do
+        [ -e "$1/usr/bin/$applet" ] || [ -e "$1/usr/sbin/$applet" ] || ln -s busybox "$1/usr/bin/$applet"
+    done
+}
+
+# Makes the base: $BASE/{xen,vmlinuz,dom0.cpio.zst,guest.cpio}. KERNEL and BASE are set for the rest.
+base_build() {
+    local list key root file program programs=()
+    mkdir -p "$XEN_CACHE"
+    list=$(mktemp)
+    packages_list > "$list"
+    [ -s "$list" ] || die "apt cannot resolve: $XEN_PACKAGES"
+    key=$(cat "$list" "$HERE/host/settings.sh" "$HERE/host/image.sh" | sha256sum | cut -c1-16)
+    KERNEL=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$list")
+    BASE=$XEN_CACHE/base-$key
+    if [ -e "$BASE/complete" ]; then
+        rm -f "$list"
+        return
+    fi
+    say "building the base image ($(wc -l < "$list") packages)"
+    packages_fetch "$list" > "$list.files"
+    rm -rf "$XEN_CACHE"/base-* # of older package versions
+    mkdir -p "$BASE"
+    root=$BASE/root
+    tree_init "$root"
+    while read -r file; do
+        dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$root" \
+            --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale' \
+            --exclude='./usr/share/i18n' --exclude='./usr/lib/debug' --exclude='*.efi' --exclude='*/gconv' \
+            --exclude='./usr/share/qemu/*.fd' --exclude='*/gstreamer-1.0/*' --exclude='*/xen-shim*' ||
+            die "cannot unpack $file"
+    done < "$list.files"
+    rm -f "$list" "$list.files"
+
+    zcat "$root"/boot/xen-*.gz > "$BASE/xen"
+    mv "$root/boot/vmlinuz-$KERNEL" "$BASE/vmlinuz"
+    kernel_unpack "$BASE/vmlinuz" "$root/xen/vmlinux"
+    rm -rf "$root/boot"
+    mkdir -p "$root/.all/lib"
+    mv "$root/usr/lib/modules" "$root/.all/lib/"
+    chroot "$root" /usr/sbin/depmod -b /.all "$KERNEL"
+    # shellcheck disable=SC2086
+    modules_copy "$root" /.all "" $XEN_DOM0_MODULES
+    tree_init "$root/.guest"
+    # shellcheck disable=SC2086
+    modules_copy "$root" /.all /.guest $XEN_GUEST_MODULES
+    rm -rf "$root/.all"
+
+    rm -rf "$root/var/run" "$root/var/lock"
+    mkdir -p "$root"/var/{lib/xen,lib/xenstored,log/xen/console} "$root/etc/xen"
+    ln -s /run "$root/var/run"
+    ln -s /run/lock "$root/var/lock"
+    ln -sf bash "$root/usr/bin/sh"
+    echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
+    echo 'root:x:0:' > "$root/etc/group"
+    tree_add_applets "$root"
+
+    for program in $XEN_GUEST_PROGRAMS; do
+        for file in "$root"/usr/{bin,sbin}/"$program"; do
+            [ -e "$file" ] && programs+=("${file#"$root"}")
+        done
+    done
+    mv "$root/.guest" "$BASE/guest"
+    programs_copy "$root" "$BASE/guest" /usr/bin/busybox "${programs[@]}"
+    tree_add_applets "$BASE/guest"
+    archive_tree "$BASE/guest" > "$BASE/guest.cpio"
+    archive_tree "$root" | zstd -q -3 -T0 > "$BASE/dom0.cpio.zst"
+    touch "$BASE/complete"
+}
+
+# Our own programs, built without sanitizers from a copy of the sources, so that neither an in-tree nor a
+# sanitized build of the user's is in the way. STAGE is where they are installed, BUILD where test programs are.
+programs_build() {
+    local source=$XEN_WORK/source
+    STAGE=$XEN_WORK/stage
+    BUILD=$XEN_BUILD
+    if [ -z "$BUILD" ]; then
+        BUILD=$XEN_WORK/build
+        say "building the programs"
+        mkdir -p "$source" "$BUILD"
+        source_list > "$XEN_WORK/source.list"
+        cmp -s "$XEN_WORK/source.list" "$XEN_WORK/source.built" || rm -rf "$source" "$BUILD"
+        mkdir -p "$source" "$BUILD"
+        (cd "$TOP" && cpio -pdmu0 --quiet "$source" < "$XEN_WORK/source.list")
+        [ -e "$source/configure" ] || (cd "$source" && autoreconf -fi) >"$XEN_WORK/build.log" 2>&1 ||
+            build_failed
+        [ -e "$BUILD/config.status" ] ||
+            (cd "$BUILD" && "$source/configure" --prefix=/usr --sysconfdir=/etc --localstatedir=/var) \
+            >"$XEN_WORK/build.log" 2>&1 || build_failed
+        cp "$XEN_WORK/source.list" "$XEN_WORK/source.built"
+    fi
+    rm -rf "$STAGE"
+    # shellcheck disable=SC2086
+    { timeout 900 make -C "$BUILD" -j2 && make -C "$BUILD" $XEN_TEST_PROGRAMS && make -C "$BUILD" install DESTDIR="$STAGE"; } \
+        >"$XEN_WORK/build.log" 2>&1 || build_failed
+    for program in $XEN_TEST_PROGRAMS; do
+        install -D -m 755 "$BUILD/$program" "$STAGE/usr/bin/${program##*/}"
+    done
+    find "$STAGE" -name '*.la' -delete
+}
+
+build_failed() {
+    tail -n 30 "$XEN_WORK/build.log" >&2
+    die "the build failed; all of its output is in $XEN_WORK/build.log"
+}
+
+# The files that the sources consist of, zero-terminated.
+source_list() {
+    if git -C "$TOP" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git -C "$TOP" ls-files -z -co --exclude-standard | while IFS= read -r -d '' file; do
+            [ -e "$TOP/$file" ] && printf '%s\0' "$file"
+        done
+    else # a tarball: nothing but products of a build is left out
+        (cd "$TOP" && find . \( -name '*.o' -o -name '*.lo' -o -name .libs -o -name config.status \
+            -o -name '*.xz' \) -prune -o -type f -print0)
+    fi | sort -z
+}
+
+# Makes $XEN_WORK/dom0.img: the base, our programs, and the cases that file $1 lists.
+image_build() {
+    local dom0=$XEN_WORK/dom0 guest=$XEN_WORK/guest programs
+    rm -rf "$dom0" "$guest"
+    mkdir -p "$dom0/xen" "$guest/xen" "$guest/usr/bin"
+
+    # dom0 gets what `make install` installs, less what is for developers.
+    cp -a "$STAGE/." "$dom0/"
+    rm -rf "$dom0"/usr/{include,share,lib/pkgconfig}
+    mapfile -t programs < <(programs_find "$STAGE")
+    libraries_add "$dom0" "$BASE/root" "${programs[@]}"
+    cp -r "$HERE"/dom0/. "$HERE/cases" "$dom0/xen/"
+    mv "$dom0/xen/init" "$dom0/init"
+    cp "$1" "$dom0/xen/list"
+
+    # A guest gets the ordinary user's programs: the frontend and the test programs.
+    mapfile -t programs < <(programs_find "$STAGE/usr/bin")
+    cp "${programs[@]}" "$guest/usr/bin/"
+    libraries_add "$guest" "$BASE/guest" "${programs[@]}"
+    cp -r "$HERE"/guest/. "$HERE/cases" "$guest/xen/"
+    mv "$guest/xen/init" "$guest/init"
+    { cat "$BASE/guest.cpio"; archive_tree "$guest"; } | gzip -1 > "$dom0/xen/guest.img"
+
+    # The kernel reads archives one after the other; each starts on a multiple of four bytes.
+    { cat "$BASE/dom0.cpio.zst"
+      head -c $(((512 - $(stat -c %s "$BASE/dom0.cpio.zst") % 512) % 512)) /dev/zero
+      archive_tree "$dom0"; } > "$XEN_WORK/dom0.img"
+    rm -rf "$dom0" "$guest"
+}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# Boots the image under QEMU and follows what dom0 reports. dom0's console goes to a log; results come through a
+# virtio serial port of their own, so that no kernel message can get between them.
+#
+# A report is one line: "up" (the toolstack works), "begin CASE SECONDS", "log TEXT" (of the case that runs),
+# "end CASE pass|fail|skip SECONDS REASON", "over" (the list is done).
+
+MACHINE_PID=
+
+# Starts QEMU; further arguments are QEMU's. The caller says where the console goes.
+machine_start() {
+    [ -e "$XEN_WORK/disk.img" ] && rm "$XEN_WORK/disk.img"
+    truncate -s "${XEN_DISK_MB}M" "$XEN_WORK/disk.img"
+    qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
+        -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
+        -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
+        -kernel "$BASE/xen" -append "$XEN_OPTIONS $XEN_OPTIONS_MORE" \
+        -initrd "$BASE/vmlinuz console=hvc0 panic=5 loglevel=6 xen_mode=$1,$XEN_WORK/dom0.img" \
+        "${@:2}"
+}
+
+machine_stop() {
+    [ -n "$MACHINE_PID" ] && kill -KILL "$MACHINE_PID" 2>/dev/null
+    [ -n "$MACHINE_PID" ] && wait "$MACHINE_PID" 2>/dev/null
+    MACHINE_PID=
+}
+
+# Runs the cases of list $1 in one boot and calls case_begin, case_end for each as it happens. Returns 0 when the list was
+# gone through, 1 when the machine died or hung; the case that it was busy with has been reported as failed then.
+machine_run() {
+    local list=$1 fifo=$XEN_WORK/results console=$2 line case='' seconds word rest limit=$XEN_BOOT_LIMIT over=1
+    rm -f "$fifo"
+    mkfifo "$fifo"
+    machine_start cases -monitor none -serial "file:$console" -device virtio-serial-pci \
+        -chardev "file,id=results,path=$fifo" -device virtserialport,chardev=results,name=results \
+        </dev/null >"$XEN_WORK/qemu.log" 2>&1 &
+    MACHINE_PID=$!
+    exec 7<>"$fifo" # read-write: opening waits for nobody, and the end of QEMU is seen below
+    : > "$XEN_WORK/case.log"
+    while :; do
+        line=
+        # A QEMU that is gone writes no more: look for that every few seconds.
+        while ! IFS= read -r -t 2 -u 7 rest; do
+            line+=$rest
+            limit=$((limit - 2))
+            kill -0 "$MACHINE_PID" 2>/dev/null || break 2
+            [ "$limit" -gt 0 ] || break 2
+        done
+        line+=$rest
+        word=${line%% *}
+        rest=${line#"$word"}
+        rest=${rest# }
+        case $word in
+        up) limit=$XEN_CASE_GRACE ;;
+        begin)
+            case=${rest% *}
+            limit=$((${rest#* } + XEN_CASE_GRACE))
+            : > "$XEN_WORK/case.log"
+            case_begin "$case"
+            ;;
+        log) printf '%s\n' "$rest" >> "$XEN_WORK/case.log" ;;
+        end)
+            read -r _ word seconds rest <<<"$rest"
+            case_end "$case" "$word" "$seconds" "$rest"
+            case=
+            limit=$XEN_CASE_GRACE
+            ;;
+        over)
+            over=0
+            limit=$XEN_CASE_GRACE # to power off
+            ;;
+        esac
+    done
+    exec 7<&-
+    rm -f "$fifo"
+    if [ $over != 0 ]; then
+        if kill -0 "$MACHINE_PID" 2>/dev/null; then
+            word="hung and was cut off"
+        else
+            word="died: $(tail -n 1 "$XEN_WORK/qemu.log")"
+        fi
+        [ -n "$case" ] && case_end "$case" fail - "the machine $word"
+        say "the machine $word; the end of its console ($console):"
+        tail -n 40 "$console" | sed 's/\r$//; s/^/    /' >&2
+    fi
+    machine_stop
+    return $over
+}

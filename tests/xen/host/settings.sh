@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# What the machine under test is made of, and how big and how patient it is. Sourced by run and shell; every
+# value can be overridden from the environment.
+
+: "${XEN_CACHE:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xensplit-xen}"
+: "${XEN_WORK:=$XEN_CACHE/work}"
+: "${XEN_BUILD:=}" # a finished, unsanitized build to install from; empty: make one in XEN_WORK
+
+# The virtual machine. One processor: with two, a busy host slows emulated spin locks down several times.
+: "${XEN_CPUS:=1}"
+: "${XEN_MEMORY_MB:=4096}"
+: "${XEN_DOM0_MB:=1536}"
+: "${XEN_DISK_MB:=1024}"
+
+# Xen needs an emulated processor without SMAP (dom0 dies early) and without RDTSCP (PVH guests hang).
+XEN_CPU_MODEL=max,-smap,-rdtscp,-pku
+
+# Without eager-fpu, lazily switched FPU state corrupts user processes under QEMU's emulation.
+XEN_OPTIONS="spec-ctrl=eager-fpu com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all \
+dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$XEN_CPUS"
+: "${XEN_OPTIONS_MORE:=}"
+
+# Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case.
+: "${XEN_BOOT_LIMIT:=240}"
+: "${XEN_CASE_GRACE:=60}"
+
+# What dom0 consists of: these Debian packages and all they depend on, less what matches the second list. They
+# are unpacked into an image and never installed.
+XEN_PACKAGES="xen-system-amd64 linux-image-amd64 qemu-system-xen bash coreutils util-linux mount kmod iproute2
+busybox-static e2fsprogs strace"
+XEN_PACKAGES_UNWANTED='^(gcc-|perl|python|libpython|mawk|base-files|tar$|dpkg|debconf|debianutils|libpam|passwd
+|adduser|cpio|udev|ucf|sysvinit|init-|initramfs|libklibc|klibc|iso-codes|ipxe|seabios|linux-base
+|linux-image-amd64|media-types|readline-common|sensible|libsqlite|libsema|libsepol|libnsl
+|xen-hypervisor-common|xen-system)'
+XEN_PACKAGES_UNWANTED=${XEN_PACKAGES_UNWANTED//$'\n'/}
+
+# Test programs, as targets of the build; they go to /usr/bin.
+: "${XEN_TEST_PROGRAMS=}"
+
+# Kernel modules, with their dependencies. The guests' list is what a frontend may need, nothing of backends.
+XEN_DOM0_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback virtio_pci
+virtio_blk virtio_console loop tun bridge ext4 crc32c_generic"
+XEN_GUEST_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkfront xen-netfront ext4
+crc32c_generic"
+
+# Programs of dom0 that a guest has too, beside busybox and our own.
+XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck xenstore-read xenstore-write xenstore-ls xenstore-watch"
+
+# Debian packages that the host itself needs: command and package.
+XEN_HOST_TOOLS="qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd xz:xz-utils gcc:gcc make:make
+autoreconf:autoconf automake:automake libtoolize:libtool pkg-config:pkg-config"
+XEN_HOST_LIBRARIES="libxen-dev libevent-dev liburing-dev libaio-dev libjansson-dev libcmocka-dev"
