@@ -8,21 +8,10 @@ die() { say "$*"; exit 1; }
 
 # Installs the tools and libraries that the host lacks; as an ordinary user, names them.
 host_prepare() {
-    local missing=() pair package
-    for pair in $XEN_HOST_TOOLS; do
-        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-    done
-    if [ -z "$XEN_BUILD" ]; then
-        for package in $XEN_HOST_LIBRARIES; do
-            dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-        done
-    fi
-    [ "$(id -u)" = 0 ] || die "root is needed to unpack dom0's packages and to run their tools in a chroot"
-    ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get -q update >&2 || die "apt-get update failed"
-    [ ${#missing[@]} = 0 ] && return
-    say "installing ${missing[*]}"
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}" >&2 ||
-        die "cannot install: ${missing[*]}"
+    # shellcheck disable=SC2086
+    packages_ensure $XEN_HOST_PACKAGES || exit 1
+    [ "$(id -u)" = 0 ] || die "root is needed: dom0's packages are unpacked as root, their tools run in a chroot"
+    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || apt-get -q update >&2 || die "apt-get update failed"
 }
 
 # Prints "name version" of every package of the base: apt resolves them as for a machine that has nothing.
@@ -45,8 +34,8 @@ packages_fetch() {
     done < "$list"
     if [ ${#want[@]} != 0 ]; then
         say "downloading ${#want[@]} packages"
-        (cd "$XEN_CACHE/packages" && apt-get -q -o APT::Sandbox::User=root download "${want[@]}" >&2) ||
-            die "apt-get download failed"
+        (cd "$XEN_CACHE/packages" && apt-get -q -o APT::Sandbox::User=root download "${want[@]}") \
+            >"$XEN_WORK/apt.log" 2>&1 || { tail -n 5 "$XEN_WORK/apt.log" >&2 && die "apt-get download failed"; }
     fi
     while read -r name version; do
         file=$(compgen -G "$XEN_CACHE/packages/${name}_${version//:/%3a}_*.deb") ||
@@ -76,7 +65,7 @@ modules_copy() {
     local root=$1 from=$2 to=$3 module path
     shift 3
     mkdir -p "$root$to/lib/modules/$KERNEL"
-    cp "$root$from/lib/modules/$KERNEL"/modules.{builtin,order} "$root$to/lib/modules/$KERNEL/"
+    cp "$root$from/lib/modules/$KERNEL"/modules.{builtin,builtin.modinfo,order} "$root$to/lib/modules/$KERNEL/"
     for module; do
         chroot "$root" /usr/sbin/modprobe -S "$KERNEL" -d "$from" --show-depends "$module" ||
             die "kernel $KERNEL has no module $module"
@@ -230,6 +219,7 @@ programs_build() {
         cp "$XEN_WORK/source.list" "$XEN_WORK/source.built"
     fi
     rm -rf "$STAGE"
+    mkdir -p "$STAGE/usr/bin"
     # shellcheck disable=SC2086
     { timeout 900 make -C "$BUILD" -j2 && make -C "$BUILD" $XEN_TEST_PROGRAMS && make -C "$BUILD" install DESTDIR="$STAGE"; } \
         >"$XEN_WORK/build.log" 2>&1 || build_failed
@@ -273,7 +263,7 @@ image_build() {
 
     # A guest gets the ordinary user's programs: the frontend and the test programs.
     mapfile -t programs < <(programs_find "$STAGE/usr/bin")
-    cp "${programs[@]}" "$guest/usr/bin/"
+    [ ${#programs[@]} = 0 ] || cp "${programs[@]}" "$guest/usr/bin/"
     libraries_add "$guest" "$BASE/guest" "${programs[@]}"
     cp -r "$HERE"/guest/. "$HERE/cases" "$guest/xen/"
     mv "$guest/xen/init" "$guest/init"

@@ -3,7 +3,8 @@
 # value can be overridden from the environment.
 
 : "${XEN_CACHE:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xensplit-xen}"
-: "${XEN_WORK:=$XEN_CACHE/work}"
+# Per source tree, so that two trees can be tested at a time.
+: "${XEN_WORK:=$XEN_CACHE/work-$(cksum <<<"$TOP" | cut -d" " -f1)}"
 : "${XEN_BUILD:=}" # a finished, unsanitized build to install from; empty: make one in XEN_WORK
 
 # The virtual machine. One processor: with two, a busy host slows emulated spin locks down several times.
@@ -46,7 +47,5 @@ crc32c_generic"
 # Programs of dom0 that a guest has too, beside busybox and our own.
 XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck xenstore-read xenstore-write xenstore-ls xenstore-watch"
 
-# Debian packages that the host itself needs: command and package.
-XEN_HOST_TOOLS="qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd xz:xz-utils gcc:gcc make:make
-autoreconf:autoconf automake:automake libtoolize:libtool pkg-config:pkg-config"
-XEN_HOST_LIBRARIES="libxen-dev libevent-dev liburing-dev libaio-dev libjansson-dev libcmocka-dev"
+# What the host itself needs to fetch, build and boot.
+XEN_HOST_PACKAGES="$PACKAGES_BUILD qemu-system-x86 cpio zstd xz-utils"
