@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * blkif_request.c: decoding and checking of block requests. No I/O, no state, no logging: any thread.
+ */
+#include <config.h>
+
+#include "common/blkif_request.h"
+
+#include <errno.h>
+
+/* What each operation is, and what it may do to a read-only disk (catalogue C12: one table for all of them). */
+static const struct operation {
+    const char *name;
+    bool is_served;
+    bool has_data;
+    bool is_write;
+} operations[] = {
+    [BLKIF_OP_READ] = { "read", .is_served = true, .has_data = true },
+    [BLKIF_OP_WRITE] = { "write", .is_served = true, .has_data = true, .is_write = true },
+    [BLKIF_OP_WRITE_BARRIER] = { "write-barrier", .has_data = true, .is_write = true },
+    [BLKIF_OP_FLUSH_DISKCACHE] = { "flush", .is_served = true },
+    [BLKIF_OP_RESERVED_1] = { "packet" },
+    [BLKIF_OP_DISCARD] = { "discard", .is_write = true },
+    [BLKIF_OP_INDIRECT] = { "indirect" },
+};
+
+static const struct {
+    int16_t status;
+    const char *text;
+} verdicts[BLKIF_VERDICTS] = {
+    [BLKIF_VERDICT_OK] = { BLKIF_RSP_OKAY, "good" },
+    [BLKIF_VERDICT_UNKNOWN_OPERATION] = { BLKIF_RSP_EOPNOTSUPP, "an operation that was not offered" },
+    [BLKIF_VERDICT_READONLY] = { BLKIF_RSP_ERROR, "a write to a read-only disk" },
+    [BLKIF_VERDICT_SEGMENT_COUNT] = { BLKIF_RSP_ERROR, "a segment count outside 1 to 11" },
+    [BLKIF_VERDICT_SEGMENT_RANGE] = { BLKIF_RSP_ERROR, "a segment that is not first <= last <= 7" },
+    [BLKIF_VERDICT_ALIGNMENT] = { BLKIF_RSP_ERROR, "a range that is not aligned to the disk's sector" },
+    [BLKIF_VERDICT_BEYOND_END] = { BLKIF_RSP_ERROR, "a range past the end of the disk" },
+};
+
+static const char *const abi_names[] = {
+    [BLKIF_ABI_NATIVE] = XEN_IO_PROTO_ABI_NATIVE,
+    [BLKIF_ABI_X86_32] = XEN_IO_PROTO_ABI_X86_32,
+};
+
+int blkif_abi_parse(const char *protocol, enum blkif_abi *abi)
+{
+    if (!protocol) {
+        *abi = BLKIF_ABI_NATIVE;
+        return 0;
+    }
+    for (unsigned int i = 0; i < sizeof(abi_names) / sizeof(abi_names[0]); i++) {
+        if (strcmp(protocol, abi_names[i]) == 0) {
+            *abi = i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+const char *blkif_abi_name(enum blkif_abi abi)
+{
+    return abi_names[abi];
+}
+
+/* The same for both layouts; only the offsets differ. Segments beyond the maximum do not exist in the slot. */
+#define COMMAND_FROM(command, request)                                                                       \
+    do {                                                                                                     \
+        (command)->operation = (request)->operation;                                                         \
+        (command)->segment_count = (request)->nr_segments;                                                   \
+        (command)->id = (request)->id;                                                                       \
+        (command)->sector = (request)->sector_number;                                                        \
+        (command)->sectors = 0;                                                                              \
+        memcpy((command)->seg, (request)->seg, sizeof((command)->seg));                                      \
+    } while (0)
+
+void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi)
+{
+    if (abi == BLKIF_ABI_X86_32)
+        COMMAND_FROM(command, (const struct blkif_x86_32_request *)slot);
+    else
+        COMMAND_FROM(command, (const struct blkif_request *)slot);
+}
+
+static enum blkif_verdict check_segments(struct blkif_command *command, const struct blkif_limits *limits)
+{
+    uint32_t mask = limits->sector_bytes / BLKIF_SECTOR_BYTES - 1;
+    uint32_t sectors = 0;
+
+    if (command->segment_count < 1 || command->segment_count > BLKIF_MAX_SEGMENTS_PER_REQUEST)
+        return BLKIF_VERDICT_SEGMENT_COUNT;
+    for (unsigned int i = 0; i < command->segment_count; i++) {
+        const struct blkif_request_segment *segment = &command->seg[i];
+
+        /* Compared directly: a difference of unsigned values would hide first > last (catalogue C04). */
+        if (segment->first_sect > segment->last_sect || segment->last_sect >= BLKIF_GRANT_SECTORS)
+            return BLKIF_VERDICT_SEGMENT_RANGE;
+        if ((segment->first_sect | (segment->last_sect + 1u)) & mask)
+            return BLKIF_VERDICT_ALIGNMENT;
+        sectors += blkif_segment_sectors(segment);
+    }
+    if (command->sector & mask)
+        return BLKIF_VERDICT_ALIGNMENT;
+    /* sectors is at most 88, so the subtraction cannot wrap once it is known to be inside the disk. */
+    if (sectors > limits->sectors || command->sector > limits->sectors - sectors)
+        return BLKIF_VERDICT_BEYOND_END;
+    command->sectors = sectors;
+    return BLKIF_VERDICT_OK;
+}
+
+enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits)
+{
+    const struct operation *operation;
+
+    if (command->operation >= sizeof(operations) / sizeof(operations[0]))
+        return BLKIF_VERDICT_UNKNOWN_OPERATION;
+    operation = &operations[command->operation];
+    if (!operation->is_served)
+        return BLKIF_VERDICT_UNKNOWN_OPERATION;
+    if (operation->is_write && limits->is_readonly)
+        return BLKIF_VERDICT_READONLY;
+    if (command->operation == BLKIF_OP_FLUSH_DISKCACHE) {
+        if (!limits->can_flush)
+            return BLKIF_VERDICT_UNKNOWN_OPERATION;
+        command->segment_count = 0; /* some frontends leave old segments in a flush */
+    }
+    return operation->has_data ? check_segments(command, limits) : BLKIF_VERDICT_OK;
+}
+
+int16_t blkif_verdict_status(enum blkif_verdict verdict)
+{
+    return verdicts[verdict].status;
+}
+
+const char *blkif_verdict_text(enum blkif_verdict verdict)
+{
+    return verdicts[verdict].text;
+}
+
+const char *blkif_operation_name(uint8_t operation)
+{
+    return operation < sizeof(operations) / sizeof(operations[0]) ? operations[operation].name : "unknown";
+}

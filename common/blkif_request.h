@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * blkif_request.h: what a block request says, and whether it may be served.
+ *
+ * Pure: bytes in, request out, nothing else is touched, so that decoding can be repeated, replayed and fuzzed.
+ * The bytes are a private copy of a ring slot (blkif_ring.h); they were written by the peer and may be anything.
+ * Sectors are of 512 bytes here and everywhere in blkif, whatever the disk's own sector is.
+ */
+#ifndef XENSPLIT_COMMON_BLKIF_REQUEST_H
+#define XENSPLIT_COMMON_BLKIF_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/blkif_abi.h"
+
+#define BLKIF_SECTOR_BYTES 512u
+#define BLKIF_GRANT_BYTES 4096u /* a grant is 4096 bytes on every architecture */
+#define BLKIF_GRANT_SECTORS (BLKIF_GRANT_BYTES / BLKIF_SECTOR_BYTES)
+
+/* A request in the one form that the rest of the code knows. */
+struct blkif_command {
+    uint64_t id; /* opaque: echoed, never an index (catalogue C16) */
+    uint64_t sector;
+    uint32_t sectors; /* sum over the segments; set by blkif_command_check */
+    uint8_t operation; /* BLKIF_OP_* or anything */
+    uint8_t segment_count; /* as the peer wrote it; seg[] holds the first BLKIF_MAX_SEGMENTS_PER_REQUEST */
+    struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+};
+
+/* What the disk is, as far as a request can violate it. */
+struct blkif_limits {
+    uint64_t sectors; /* size of the disk */
+    uint32_t sector_bytes; /* logical sector: 512 or a larger power of two up to 4096 */
+    bool is_readonly;
+    bool can_flush;
+};
+
+enum blkif_verdict {
+    BLKIF_VERDICT_OK,
+    BLKIF_VERDICT_UNKNOWN_OPERATION,
+    BLKIF_VERDICT_READONLY,
+    BLKIF_VERDICT_SEGMENT_COUNT,
+    BLKIF_VERDICT_SEGMENT_RANGE,
+    BLKIF_VERDICT_ALIGNMENT,
+    BLKIF_VERDICT_BEYOND_END,
+    BLKIF_VERDICTS
+};
+
+/* slot: a private copy of at least blkif_abi_request_bytes(abi) bytes. Every field of *command is set. */
+void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi);
+
+/* The whole check, once. Only after BLKIF_VERDICT_OK may sector, sectors and seg[] be used. */
+enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits);
+
+/* The status that the peer gets (BLKIF_RSP_*), and the words for the log. */
+int16_t blkif_verdict_status(enum blkif_verdict verdict);
+const char *blkif_verdict_text(enum blkif_verdict verdict);
+const char *blkif_operation_name(uint8_t operation);
+
+static inline uint32_t blkif_segment_sectors(const struct blkif_request_segment *segment)
+{
+    return (uint32_t)segment->last_sect - segment->first_sect + 1;
+}
+
+#endif

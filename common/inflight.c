@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/*
+ * inflight.c: the file of in-flight records: layout, creation, adoption, and what to do again after a crash.
+ */
+#include <config.h>
+
+#include "common/inflight.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define INFLIGHT_MAGIC 0x746867696c666e69ULL /* "inflight" */
+#define INFLIGHT_VERSION 1u
+
+struct inflight_file {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t records; /* INFLIGHT_RECORDS */
+    uint32_t record_bytes;
+    uint32_t is_live; /* set last */
+    struct inflight_identity identity;
+    uint32_t requests; /* consumer index of the ring */
+    uint8_t reserved[60];
+    struct inflight_record record[INFLIGHT_RECORDS];
+};
+
+_Static_assert(sizeof(struct inflight_record) == 128, "two cache lines a record");
+_Static_assert(offsetof(struct inflight_file, record) == 128, "records are aligned to cache lines");
+
+/* Stores before it stay before stores after it, in program order: all that a kill can observe. */
+#define commit() atomic_signal_fence(memory_order_seq_cst)
+
+static int file_map(struct inflight *inflight, const char *path, int fd)
+{
+    int flags = MAP_SHARED | MAP_POPULATE; /* no faults on the request path */
+    void *map = mmap(NULL, sizeof(struct inflight_file), PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    if (map == MAP_FAILED)
+        return -errno;
+    inflight->path = strdup(path);
+    if (!inflight->path) {
+        munmap(map, sizeof(struct inflight_file));
+        return -ENOMEM;
+    }
+    inflight->file = map;
+    return 0;
+}
+
+int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity)
+{
+    struct inflight_file *file;
+    int fd, ret;
+
+    if (unlink(path) && errno != ENOENT)
+        return -errno;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    /* Really allocated: a full file system is an error here and not a SIGBUS on the request path. */
+    ret = -posix_fallocate(fd, 0, sizeof(struct inflight_file));
+    if (ret == 0)
+        ret = file_map(inflight, path, fd);
+    close(fd);
+    if (ret) {
+        unlink(path);
+        return ret;
+    }
+    file = inflight->file;
+    file->magic = INFLIGHT_MAGIC;
+    file->version = INFLIGHT_VERSION;
+    file->records = INFLIGHT_RECORDS;
+    file->record_bytes = sizeof(struct inflight_record);
+    file->identity = *identity;
+    commit();
+    file->is_live = 1;
+    return 0;
+}
+
+static int file_check(const struct inflight_file *file, const struct inflight_identity *identity)
+{
+    if (file->magic != INFLIGHT_MAGIC || file->version != INFLIGHT_VERSION ||
+        file->records != INFLIGHT_RECORDS || file->record_bytes != sizeof(struct inflight_record) ||
+        !file->is_live)
+        return -EPROTO;
+    return memcmp(&file->identity, identity, sizeof(*identity)) ? -ESTALE : 0;
+}
+
+int inflight_adopt(struct inflight *inflight, const char *path, const struct inflight_identity *identity)
+{
+    struct stat st;
+    int fd, ret = 0;
+
+    fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st))
+        ret = -errno;
+    else if (!S_ISREG(st.st_mode) || st.st_size != sizeof(struct inflight_file))
+        ret = -EPROTO;
+    else
+        ret = file_map(inflight, path, fd);
+    close(fd);
+    if (ret)
+        return ret;
+    ret = file_check(inflight->file, identity);
+    if (ret)
+        inflight_close(inflight, true);
+    return ret;
+}
+
+/* Insertion by order of arrival, relative to the consumer, so that indices may wrap. */
+static void replay_insert(struct inflight_replay *replay, const struct inflight_file *file,
+                          unsigned int index)
+{
+    uint32_t age = replay->requests - file->record[index].request;
+    unsigned int at = replay->count++;
+
+    while (at > 0 && replay->requests - file->record[replay->record[at - 1]].request < age) {
+        replay->record[at] = replay->record[at - 1];
+        at--;
+    }
+    replay->record[at] = index;
+}
+
+int inflight_replay(struct inflight *inflight, uint32_t responses, struct inflight_replay *replay)
+{
+    struct inflight_file *file = inflight->file;
+
+    replay->requests = file->requests;
+    replay->count = 0;
+    for (unsigned int i = 0; i < INFLIGHT_RECORDS; i++) {
+        struct inflight_record *record = &file->record[i];
+        uint32_t age = file->requests - record->request; /* 1: consumed last; 0: not counted yet */
+        bool was_seen = record->state == INFLIGHT_ANSWERED && (int32_t)(responses - record->response) > 0;
+
+        if (record->state == INFLIGHT_FREE || age == 0 || was_seen) {
+            record->state = INFLIGHT_FREE;
+            continue;
+        }
+        record->state = INFLIGHT_TAKEN;
+        replay_insert(replay, file, i);
+    }
+    return replay->count == file->requests - responses ? 0 : -EPROTO;
+}
+
+void inflight_close(struct inflight *inflight, bool is_kept)
+{
+    if (!inflight->file)
+        return;
+    if (!is_kept) {
+        inflight->file->is_live = 0;
+        unlink(inflight->path);
+    }
+    munmap(inflight->file, sizeof(struct inflight_file));
+    free(inflight->path);
+    memset(inflight, 0, sizeof(*inflight));
+}
+
+struct inflight_record *inflight_record(struct inflight *inflight, unsigned int index)
+{
+    return &inflight->file->record[index];
+}
+
+void inflight_take(struct inflight *inflight, struct inflight_record *record, uint32_t request)
+{
+    record->request = request;
+    commit();
+    record->state = INFLIGHT_TAKEN;
+    commit();
+    inflight->file->requests = request + 1;
+}
+
+void inflight_answer(struct inflight_record *record, uint32_t response)
+{
+    record->response = response;
+    commit();
+    record->state = INFLIGHT_ANSWERED;
+}
+
+void inflight_free(struct inflight_record *record)
+{
+    record->state = INFLIGHT_FREE;
+}
