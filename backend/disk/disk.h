@@ -10,8 +10,11 @@
 #define XENSPLIT_BACKEND_DISK_DISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "backend/offload.h"
 
 struct disk;
 struct engine;
@@ -22,14 +25,20 @@ enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
 struct disk_io {
     enum disk_op op;
     uint64_t offset_bytes;
+    uint32_t length_bytes; /* sum of iov; 0 for a flush */
     struct iovec *iov; /* stays valid until done; short transfers advance it */
     unsigned int iov_count;
-    uint32_t length_bytes; /* sum of iov */
-    void (*done)(struct disk_io *io, int error); /* 0 or negative errno; worker's thread; never inside submit */
+    void (*done)(struct disk_io *io,
+                 int error); /* 0 or negative errno; worker's thread; never inside submit */
     /* private to disk/ from here */
-    struct disk *disk;
-    uint32_t moved_bytes;
     struct disk_io *next;
+    struct offload_job job; /* for engines that cannot do it asynchronously */
+    struct engine *engine;
+    int fd;
+    int error;
+    int64_t result; /* of an offloaded transfer */
+    unsigned int tries;
+    bool is_direct; /* fd bypasses the page cache */
 };
 
 struct disk_geometry {
@@ -38,6 +47,8 @@ struct disk_geometry {
     uint32_t physical_sector_bytes;
     bool is_readonly;
     bool can_flush;
+    bool is_volatile; /* contents go with the daemon: cannot be taken over by a restarted one */
+    bool is_direct; /* I/O bypasses the page cache */
 };
 
 /*
@@ -45,10 +56,21 @@ struct disk_geometry {
  * negative errno and a reason that says what was expected and what was found. May block.
  */
 int disk_open(struct disk **disk, const char *spec, bool is_readonly, char *reason, size_t reason_size);
-void disk_close(struct disk *disk); /* no I/O in flight; may block */
+/* No I/O in flight; may block. Safe on NULL. */
+void disk_close(struct disk *disk);
 const struct disk_geometry *disk_geometry(const struct disk *disk);
+const char *disk_kind(const struct disk *disk);
 
-/* Queues one piece of work on the worker's engine; nothing is lost or refused: errors come through done. */
+/*
+ * Memory that holds these blocks, for kinds that are memory: the data is moved to or from it and no I/O follows.
+ * NULL when the request must be submitted. Any thread.
+ */
+void *disk_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes);
+
+/*
+ * Queues one piece of work on the worker's engine; nothing is lost or refused: errors come through done. The
+ * engine starts it at the next engine_start().
+ */
 void disk_submit(struct disk *disk, struct engine *engine, struct disk_io *io);
 
 #endif

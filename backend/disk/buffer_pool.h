@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * buffer_pool.h: the bounce buffers of one worker. Each holds the data of one request, is aligned to a page, and
+ * is handed out last in first out, so that the ones in use are warm; memory that was never used is never
+ * touched. Buffers lie in chunks that an engine may register with the kernel when the first of it is needed.
+ *
+ * Worker's thread only. When the pool is empty, who wants one waits in line and is called when one comes back.
+ */
+#ifndef XENSPLIT_BACKEND_DISK_BUFFER_POOL_H
+#define XENSPLIT_BACKEND_DISK_BUFFER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BUFFER_BYTES (11u * 4096u) /* a request's: as many grants as fit into a ring slot */
+#define BUFFER_POOL_CHUNKS 32u
+#define BUFFER_POOL_CHUNK_BUFFERS 16u
+#define BUFFER_POOL_CHUNK_BYTES ((size_t)BUFFER_POOL_CHUNK_BUFFERS * BUFFER_BYTES)
+#define BUFFER_POOL_BUFFERS (BUFFER_POOL_CHUNKS * BUFFER_POOL_CHUNK_BUFFERS)
+
+struct buffer_waiter {
+    struct buffer_waiter *next;
+    void (*wake)(struct buffer_waiter *waiter); /* not in line any more; a buffer is there for the taking */
+    bool is_waiting;
+};
+
+struct buffer_pool {
+    char *memory;
+    unsigned int fresh; /* buffers from this number on were never handed out */
+    unsigned int free_count;
+    uint16_t free[BUFFER_POOL_BUFFERS]; /* a stack */
+    struct buffer_waiter *first, *last;
+    /* Set by an engine: chunk is about to be used for the first time; true when the kernel knows it now. */
+    bool (*on_chunk)(void *arg, unsigned int chunk, void *memory);
+    void *on_chunk_arg;
+    bool is_registered[BUFFER_POOL_CHUNKS];
+};
+
+int buffer_pool_init(struct buffer_pool *pool); /* 0 or -ENOMEM */
+void buffer_pool_fini(struct buffer_pool *pool); /* safe on zeroes and twice */
+
+void *buffer_pool_take(struct buffer_pool *pool); /* NULL: wait in line */
+void buffer_pool_give(struct buffer_pool *pool, void *buffer);
+
+void buffer_pool_wait(struct buffer_pool *pool, struct buffer_waiter *waiter);
+void buffer_pool_stop_waiting(struct buffer_pool *pool, struct buffer_waiter *waiter);
+
+/* The registered chunk that holds all of [start, start + bytes), or -1. */
+int buffer_pool_chunk(const struct buffer_pool *pool, const void *start, size_t bytes);
+
+#endif
