@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * blk_queue.c: the life of a ring and its passes. A pass takes in what the guest has produced, fetches the data
+ * of all writes with one grant copy, gives everything to the disk with one system call, delivers the data of all
+ * finished reads with one grant copy, and pushes all responses with at most one notification.
+ *
+ * Rules that hold throughout: a slot is copied once and the copy is what is checked and used; a response goes
+ * out after the last use of the guest's page; responses are pushed before the ring is looked at again, so that
+ * there is a request struct for every slot; the event channel is unmasked only when the ring is empty, and never
+ * again once its accounting was found broken.
+ */
+#include <config.h>
+
+#include "backend/blk/blk_queue.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <event2/event.h>
+
+#include "backend/disk/engine.h"
+#include "backend/worker.h"
+
+#define QUEUE_ROUNDS 4 /* rings full of requests that one pass serves before other queues get their turn */
+
+static void queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void queue_say(struct blk_queue *queue, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(queue->reason, sizeof(queue->reason), fmt, args);
+    va_end(args);
+}
+
+/* Lets go of everything, in an order in which nothing that is still held uses what is gone. */
+static void queue_release(struct blk_queue *queue)
+{
+    channel_unbind(&queue->channel);
+    if (queue->pass_event)
+        event_free(queue->pass_event);
+    queue->pass_event = NULL;
+    buffer_pool_stop_waiting(engine_buffers(queue->worker->engine), &queue->waiter);
+    if (queue->page)
+        xengnttab_unmap(queue->worker->gnttab, queue->page, 1);
+    queue->page = NULL;
+    grant_io_fini(&queue->grants);
+    inflight_close(&queue->inflight, queue->is_kept);
+    queue->state = BLK_QUEUE_STOPPED;
+}
+
+static void queue_break(struct blk_queue *queue)
+{
+    queue_say(queue,
+              "ring: expected a request producer at most %u ahead of the responses (%u consumed, %u answered), "
+              "found %u",
+              BLKIF_RING_SLOTS, queue->ring.native.req_cons, queue->ring.native.rsp_prod_pvt,
+              blkif_ring_load(&queue->ring.native.sring->req_prod));
+    queue->state = BLK_QUEUE_BROKEN;
+    queue->on_broken(queue);
+}
+
+/* Another pass, soon, but after the other queues of this worker. */
+static void queue_repost(struct blk_queue *queue)
+{
+    static const struct timeval now;
+
+    event_add(queue->pass_event, &now);
+}
+
+static void on_buffer(struct buffer_waiter *waiter)
+{
+    struct blk_queue *queue = (struct blk_queue *)((char *)waiter - offsetof(struct blk_queue, waiter));
+
+    event_active(queue->pass_event, EV_TIMEOUT, 0);
+}
+
+/* The next request, of the predecessor's or copied from the ring. NULL: none, or no buffer for it. */
+static struct blk_request *queue_take(struct blk_queue *queue, unsigned int *available)
+{
+    struct blk_request *request = queue->replayed.first;
+
+    if (request) {
+        if (!blk_request_accept(request))
+            goto wait;
+        return blk_request_list_take(&queue->replayed);
+    }
+    request = queue->idle;
+    if (*available > 0 && request) {
+        union blkif_slot slot;
+
+        blkif_ring_copy(&queue->ring, &slot);
+        blkif_command_decode(&request->record->command, &slot, queue->ring.abi);
+        if (!blk_request_accept(request))
+            goto wait;
+        inflight_take(&queue->inflight, request->record, queue->ring.native.req_cons);
+        blkif_ring_consume(&queue->ring);
+        queue->idle = request->next;
+        queue->owed++;
+        (*available)--;
+        return request;
+    }
+    return NULL;
+wait:
+    buffer_pool_wait(engine_buffers(queue->worker->engine), &queue->waiter);
+    return NULL;
+}
+
+static void queue_intake(struct blk_queue *queue)
+{
+    struct blk_request_list taken = { 0 };
+    struct blk_request *request;
+    unsigned int available;
+    int ret = blkif_ring_available(&queue->ring);
+
+    if (ret < 0) {
+        queue_break(queue);
+        return;
+    }
+    available = (unsigned int)ret;
+    while ((request = queue_take(queue, &available))) {
+        blk_request_fill(request, &queue->grants);
+        blk_request_list_append(&taken, request);
+    }
+    grant_io_run(&queue->grants);
+    while ((request = blk_request_list_take(&taken)))
+        if (!blk_request_submit(request))
+            blk_request_list_append(&queue->done, request);
+    engine_start(queue->worker->engine);
+}
+
+/* Answers what is done. */
+static void queue_answer(struct blk_queue *queue)
+{
+    struct blk_request *request;
+
+    if (!queue->done.first)
+        return;
+    for (request = queue->done.first; request; request = request->next)
+        blk_request_empty(request, &queue->grants);
+    grant_io_run(&queue->grants);
+    for (request = queue->done.first; request; request = request->next) {
+        const struct blkif_command *command = &request->record->command;
+        RING_IDX index = queue->ring.native.rsp_prod_pvt;
+
+        blkif_ring_answer(&queue->ring, command->id, command->operation, blk_request_finish(request));
+        inflight_answer(request->record, index);
+    }
+    if (blkif_ring_push(&queue->ring))
+        channel_notify(&queue->channel);
+    while ((request = blk_request_list_take(&queue->done))) {
+        inflight_free(request->record);
+        request->next = queue->idle;
+        queue->idle = request;
+        queue->owed--;
+    }
+}
+
+static void queue_pass(struct blk_queue *queue)
+{
+    bool has_more = false;
+
+    queue->is_passing = true;
+    for (unsigned int round = 0; round < QUEUE_ROUNDS; round++) {
+        queue_answer(queue);
+        if (queue->state != BLK_QUEUE_RUNNING || queue->waiter.is_waiting)
+            break;
+        queue_intake(queue);
+        queue_answer(queue);
+        has_more = queue->state == BLK_QUEUE_RUNNING && !queue->waiter.is_waiting &&
+                   blkif_ring_final_check(&queue->ring);
+        if (!has_more)
+            break;
+    }
+    queue->is_passing = false;
+    if (queue->state == BLK_QUEUE_STOPPING && queue->owed == 0) {
+        queue_release(queue);
+        queue->on_stopped(queue);
+    } else if (has_more) {
+        queue_repost(queue);
+    } else if (queue->state == BLK_QUEUE_RUNNING && queue->is_masked && !queue->waiter.is_waiting) {
+        queue->is_masked = false;
+        channel_unmask(&queue->channel);
+    }
+}
+
+static void on_pass(evutil_socket_t fd, short what, void *arg)
+{
+    queue_pass(arg);
+}
+
+static void on_event(struct channel *channel)
+{
+    struct blk_queue *queue = (struct blk_queue *)((char *)channel - offsetof(struct blk_queue, channel));
+
+    queue->is_masked = true;
+    queue_pass(queue);
+}
+
+void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request)
+{
+    if (!queue->done.first && !queue->is_passing)
+        event_active(queue->pass_event, EV_TIMEOUT, 0);
+    blk_request_list_append(&queue->done, request);
+}
+
+/* Where the ring stands: at the beginning, or where the predecessor left it. */
+static int queue_attach(struct blk_queue *queue)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    struct inflight_replay replay = { 0 };
+    bool is_replayed[BLKIF_RING_SLOTS] = { false };
+    uint32_t responses = 0;
+    int ret;
+
+    if (queue->is_adopting) {
+        responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
+        ret = inflight_replay(&queue->inflight, responses, &replay);
+        if (ret) {
+            queue_say(queue, "ring: expected %u responses owed, as the in-flight records say, found %u",
+                      replay.count, replay.requests - responses);
+            return ret;
+        }
+    }
+    blkif_ring_attach(&queue->ring, queue->page, (enum blkif_abi)identity->abi, replay.requests, responses);
+    for (unsigned int i = 0; i < replay.count; i++) {
+        is_replayed[replay.record[i]] = true;
+        blk_request_list_append(&queue->replayed, &queue->request[replay.record[i]]);
+    }
+    queue->owed = replay.count;
+    for (unsigned int i = 0; i < BLKIF_RING_SLOTS; i++) {
+        struct blk_request *request = &queue->request[i];
+
+        request->queue = queue;
+        request->record = inflight_record(&queue->inflight, i);
+        if (!is_replayed[i]) {
+            request->next = queue->idle;
+            queue->idle = request;
+        }
+    }
+    return 0;
+}
+
+static int queue_open_inflight(struct blk_queue *queue)
+{
+    int ret;
+
+    if (queue->is_adopting)
+        ret = inflight_adopt(&queue->inflight, queue->inflight_path, &queue->identity);
+    else
+        ret = inflight_create(&queue->inflight, queue->inflight_path, &queue->identity);
+    if (ret)
+        queue_say(queue, "in-flight records %s: %s", queue->inflight_path,
+                  ret == -ESTALE ? "they belong to another guest, ring or channel" : strerror(-ret));
+    return ret;
+}
+
+int blk_queue_start(struct blk_queue *queue)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    struct worker *worker = queue->worker;
+    int ret;
+
+    queue->waiter.wake = on_buffer;
+    ret = queue_open_inflight(queue);
+    if (ret)
+        goto fail;
+    queue->pass_event = event_new(worker->base, -1, 0, on_pass, queue);
+    ret = queue->pass_event ? grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid)
+                            : -ENOMEM;
+    if (ret) {
+        queue_say(queue, "no memory for a queue");
+        goto fail;
+    }
+    queue->page =
+        xengnttab_map_grant_ref(worker->gnttab, identity->domid, identity->ring_ref, PROT_READ | PROT_WRITE);
+    if (!queue->page) {
+        ret = errno ? -errno : -EINVAL;
+        queue_say(queue,
+                  "ring-ref: expected a writable grant of domain %u to this one, found that ref %u cannot be "
+                  "mapped: %s",
+                  identity->domid, identity->ring_ref, strerror(-ret));
+        goto fail;
+    }
+    ret = queue_attach(queue);
+    if (ret)
+        goto fail;
+    ret = channel_bind(&queue->channel, worker, identity->domid, identity->remote_port, on_event);
+    if (ret) {
+        queue_say(queue,
+                  "event-channel: expected a port of domain %u that waits for this one, found that port %u "
+                  "cannot be bound: %s",
+                  identity->domid, identity->remote_port, strerror(-ret));
+        goto fail;
+    }
+    queue->state = BLK_QUEUE_RUNNING;
+    if (queue->is_adopting) {
+        /* The predecessor may have died between a push and its notification, on either side. */
+        channel_notify(&queue->channel);
+        event_active(queue->pass_event, EV_TIMEOUT, 0);
+    }
+    return 0;
+fail:
+    queue_release(queue);
+    return ret;
+}
+
+void blk_queue_stop(struct blk_queue *queue, bool is_kept)
+{
+    queue->is_kept = is_kept;
+    queue->state = BLK_QUEUE_STOPPING;
+    while (blk_request_list_take(&queue->replayed)) /* not begun: their records stay as they are */
+        queue->owed--;
+    queue_pass(queue);
+}

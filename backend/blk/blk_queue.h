@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/*
+ * blk_queue.h: one ring and what serves it: takes requests from the shared page, moves them through
+ * blk_request.c in batches, answers them. A queue belongs to one worker; everything but filling in the first
+ * part of the struct happens on that worker's thread. No lock and no allocation after the start.
+ */
+#ifndef XENSPLIT_BACKEND_BLK_BLK_QUEUE_H
+#define XENSPLIT_BACKEND_BLK_BLK_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/blk/blk_request.h"
+#include "backend/channel.h"
+#include "backend/disk/buffer_pool.h"
+#include "backend/grant_io.h"
+#include "common/blkif_ring.h"
+#include "common/inflight.h"
+#include "common/log.h"
+
+struct worker;
+struct event;
+
+enum blk_queue_state {
+    BLK_QUEUE_STOPPED, /* holds nothing */
+    BLK_QUEUE_RUNNING,
+    BLK_QUEUE_BROKEN, /* takes nothing in; finishes what is in flight */
+    BLK_QUEUE_STOPPING, /* the same; stops when that is done */
+};
+
+struct blk_queue {
+    /* Filled in before the start. */
+    void *owner; /* of the callbacks */
+    struct worker *worker;
+    struct disk *disk;
+    struct blkif_limits limits;
+    struct inflight_identity identity; /* whose ring, which ref, port and layout */
+    char inflight_path[256];
+    char label[64]; /* "vbd 3/51712 q0" */
+    bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
+    void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
+    void (*on_stopped)(struct blk_queue *queue); /* once a stop; the queue may be freed */
+
+    /* Why the start failed or the queue broke. */
+    char reason[192];
+
+    /* Private to blk_queue.c. */
+    enum blk_queue_state state;
+    bool is_kept; /* leave the in-flight file for the next daemon */
+    bool is_masked; /* an event was taken and not unmasked yet */
+    bool is_passing;
+    struct channel channel;
+    void *page;
+    struct blkif_ring ring;
+    struct inflight inflight;
+    struct grant_io grants;
+    struct buffer_waiter waiter;
+    struct event *pass_event;
+    struct log_limit log_limit;
+    unsigned int owed; /* taken from the ring and not answered */
+    struct blk_request *idle; /* a stack */
+    struct blk_request_list replayed; /* from the in-flight file: come before the ring */
+    struct blk_request_list done; /* to be answered */
+    struct blk_request request[BLKIF_RING_SLOTS];
+};
+
+/* Maps, binds, and serves from now on. Negative errno and `reason`: nothing is held. */
+int blk_queue_start(struct blk_queue *queue);
+/*
+ * Takes nothing in any more, finishes what is in flight, lets everything go, and calls on_stopped, perhaps
+ * before it returns. is_kept: the ring will be adopted by another daemon.
+ */
+void blk_queue_stop(struct blk_queue *queue, bool is_kept);
+
+/* blk_request.c: the disk is through with it. */
+void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request);
+
+#endif

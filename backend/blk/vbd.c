@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vbd.c: the life of a block device: opens its disk, gives its queue to a worker, and takes both back. Reading
+ * goes on in blk_queue.c (the ring) and blk_request.c (one request).
+ *
+ * Main thread, except for the functions that say otherwise. A step that needs another thread goes there as a
+ * letter or an offload job and ends, when the answer comes back, in device_done(); no two steps overlap, so one
+ * letter in each direction is enough.
+ */
+#include <config.h>
+
+#include "backend/blk/vbd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backend/blk/blk_queue.h"
+#include "backend/blk/vbd_keys.h"
+#include "backend/config.h"
+#include "backend/daemon.h"
+#include "backend/disk/disk.h"
+#include "backend/offload.h"
+#include "backend/worker.h"
+
+struct vbd {
+    struct device *device;
+    struct vbd_toolstack_keys keys;
+    struct disk *disk;
+    struct blk_queue *queue; /* NULL: not connected */
+    bool is_connected;
+    struct offload_job job; /* opens or closes the disk */
+    struct letter to_worker; /* start or stop the queue */
+    struct letter to_main; /* the worker's answer */
+    struct letter broken; /* the worker's complaint */
+    int error; /* of the step that another thread is at */
+    char reason[320];
+};
+
+#define VBD_OF(pointer, member) ((struct vbd *)((char *)(pointer)-offsetof(struct vbd, member)))
+
+/* Setup */
+
+static void open_work(struct offload_job *job)
+{
+    struct vbd *vbd = VBD_OF(job, job);
+
+    vbd->error =
+        disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly, vbd->reason, sizeof(vbd->reason));
+}
+
+static void open_done(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, job.done);
+    struct device *device = vbd->device;
+    const struct disk_geometry *geometry;
+
+    if (vbd->error == 0) {
+        geometry = disk_geometry(vbd->disk);
+        log_info(device->label, "disk %s: %s, %llu sectors, %s, %s", vbd->keys.params, disk_kind(vbd->disk),
+                 (unsigned long long)(geometry->size_bytes / 512),
+                 geometry->is_readonly ? "read-only" : "writable", geometry->is_direct ? "direct" : "cached");
+        if (device->is_adopting && geometry->is_volatile) {
+            snprintf(vbd->reason, sizeof(vbd->reason),
+                     "disk %s: expected a disk that outlives the daemon, found one "
+                     "whose contents went with it",
+                     vbd->keys.params);
+            vbd->error = -ESTALE;
+        } else if (!device->is_adopting) {
+            vbd->error = vbd_keys_publish_features(device, geometry, vbd->reason, sizeof(vbd->reason));
+        }
+    }
+    device_done(device, vbd->error, "%s", vbd->reason);
+}
+
+static void vbd_setup(struct device *device)
+{
+    struct vbd *vbd = calloc(1, sizeof(*vbd));
+    int ret;
+
+    if (!vbd) {
+        device_done(device, -ENOMEM, "no memory for a block device");
+        return;
+    }
+    device->priv = vbd;
+    vbd->device = device;
+    ret = vbd_keys_read_toolstack(device, &vbd->keys, vbd->reason, sizeof(vbd->reason));
+    if (ret) {
+        device_done(device, ret, "%s", vbd->reason);
+        return;
+    }
+    vbd->job.work = open_work;
+    vbd->job.done.deliver = open_done;
+    vbd->job.reply_to = daemon_mailbox();
+    offload_post(&vbd->job);
+}
+
+/* Connect */
+
+static void queue_drop(struct vbd *vbd)
+{
+    worker_drop_queue(vbd->queue->worker);
+    free(vbd->queue);
+    vbd->queue = NULL;
+}
+
+static void on_broken_letter(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, broken);
+
+    if (vbd->is_connected)
+        device_fail(vbd->device, "%s", vbd->queue->reason);
+}
+
+/* Worker's thread. */
+static void on_broken(struct blk_queue *queue)
+{
+    struct vbd *vbd = queue->owner;
+
+    vbd->broken.deliver = on_broken_letter;
+    mailbox_post(daemon_mailbox(), &vbd->broken);
+}
+
+static void on_started(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, to_main);
+
+    vbd->is_connected = vbd->error == 0;
+    if (vbd->error) {
+        snprintf(vbd->reason, sizeof(vbd->reason), "%s", vbd->queue->reason);
+        queue_drop(vbd);
+    }
+    device_done(vbd->device, vbd->error, "%s", vbd->reason);
+}
+
+/* Worker's thread. */
+static void start_queue(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, to_worker);
+
+    vbd->error = blk_queue_start(vbd->queue);
+    vbd->to_main.deliver = on_started;
+    mailbox_post(daemon_mailbox(), &vbd->to_main);
+}
+
+/* Where the in-flight records go: made on demand, since a run directory may be swept. */
+static int inflight_path(struct vbd *vbd, char *path, size_t size)
+{
+    const struct device *device = vbd->device;
+
+    snprintf(path, size, "%s/inflight", config_get()->run_dir);
+    if (mkdir(path, 0700) && errno != EEXIST) {
+        snprintf(vbd->reason, sizeof(vbd->reason), "cannot make %s: %s", path, strerror(errno));
+        return -errno;
+    }
+    snprintf(path, size, "%s/inflight/vbd-%u-%u-q0", config_get()->run_dir, device->domid, device->devid);
+    return 0;
+}
+
+static void on_stopped(struct blk_queue *queue);
+
+static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
+{
+    const struct disk_geometry *geometry = disk_geometry(vbd->disk);
+    const struct device *device = vbd->device;
+    struct blk_queue *queue = calloc(1, sizeof(*queue));
+    int ret;
+
+    if (!queue) {
+        snprintf(vbd->reason, sizeof(vbd->reason), "no memory for a queue");
+        return -ENOMEM;
+    }
+    ret = inflight_path(vbd, queue->inflight_path, sizeof(queue->inflight_path));
+    if (ret) {
+        free(queue);
+        return ret;
+    }
+    queue->owner = vbd;
+    queue->disk = vbd->disk;
+    queue->limits = (struct blkif_limits){
+        .sectors = geometry->size_bytes / BLKIF_SECTOR_BYTES,
+        .sector_bytes = geometry->sector_bytes,
+        .is_readonly = geometry->is_readonly,
+        .can_flush = geometry->can_flush,
+    };
+    queue->identity = (struct inflight_identity){
+        .domid = device->domid,
+        .devid = device->devid,
+        .ring_ref = keys->ring_ref,
+        .remote_port = keys->event_channel,
+        .abi = keys->abi,
+    };
+    memcpy(queue->identity.generation, device->generation, sizeof(queue->identity.generation));
+    snprintf(queue->label, sizeof(queue->label), "%s q0", device->label);
+    queue->is_adopting = device->is_adopting;
+    queue->on_broken = on_broken;
+    queue->on_stopped = on_stopped;
+    queue->worker = worker_take_queue();
+    vbd->queue = queue;
+    return 0;
+}
+
+static void vbd_connect(struct device *device)
+{
+    struct vbd *vbd = device->priv;
+    struct vbd_frontend_keys keys;
+    int ret;
+
+    vbd->reason[0] = '\0';
+    ret = vbd_keys_read_frontend(device, &keys, vbd->reason, sizeof(vbd->reason));
+    if (ret == 0 && !device->is_adopting)
+        ret = vbd_keys_publish_properties(device, &vbd->keys, disk_geometry(vbd->disk), vbd->reason,
+                                          sizeof(vbd->reason));
+    if (ret == 0)
+        ret = queue_prepare(vbd, &keys);
+    if (ret) {
+        device_done(device, ret, "%s", vbd->reason);
+        return;
+    }
+    log_info(device->label, "ring ref %u, event channel %u, %s, worker %u", keys.ring_ref, keys.event_channel,
+             blkif_abi_name(keys.abi), vbd->queue->worker->index);
+    vbd->to_worker.deliver = start_queue;
+    mailbox_post(&vbd->queue->worker->mailbox, &vbd->to_worker);
+}
+
+/* Disconnect */
+
+static void on_stopped_letter(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, to_main);
+
+    queue_drop(vbd);
+    device_done(vbd->device, 0, NULL);
+}
+
+/* Worker's thread. */
+static void on_stopped(struct blk_queue *queue)
+{
+    struct vbd *vbd = queue->owner;
+
+    vbd->to_main.deliver = on_stopped_letter;
+    mailbox_post(daemon_mailbox(), &vbd->to_main);
+}
+
+/* Worker's thread. */
+static void stop_queue(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, to_worker);
+
+    blk_queue_stop(vbd->queue, vbd->device->is_parting);
+}
+
+static void vbd_disconnect(struct device *device)
+{
+    struct vbd *vbd = device->priv;
+
+    if (!vbd || !vbd->queue) {
+        device_done(device, 0, NULL);
+        return;
+    }
+    vbd->is_connected = false;
+    vbd->to_worker.deliver = stop_queue;
+    mailbox_post(&vbd->queue->worker->mailbox, &vbd->to_worker);
+}
+
+/* Teardown */
+
+static void close_work(struct offload_job *job)
+{
+    disk_close(VBD_OF(job, job)->disk);
+}
+
+static void close_done(struct letter *letter)
+{
+    struct vbd *vbd = VBD_OF(letter, job.done);
+    struct device *device = vbd->device;
+
+    free(vbd->keys.params);
+    free(vbd);
+    device->priv = NULL;
+    device_done(device, 0, NULL);
+}
+
+static void vbd_teardown(struct device *device)
+{
+    struct vbd *vbd = device->priv;
+
+    if (!vbd) {
+        device_done(device, 0, NULL);
+        return;
+    }
+    vbd->job.work = close_work;
+    vbd->job.done.deliver = close_done;
+    vbd->job.reply_to = daemon_mailbox();
+    offload_post(&vbd->job);
+}
+
+const struct device_family_ops vbd_family_ops = {
+    .name = "vbd",
+    .setup = vbd_setup,
+    .connect = vbd_connect,
+    .disconnect = vbd_disconnect,
+    .teardown = vbd_teardown,
+};
