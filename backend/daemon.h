@@ -23,4 +23,7 @@ struct mailbox *daemon_mailbox(void); /* any thread may post: delivered on the m
  */
 struct xs_handle *daemon_xs(void);
 
+/* device.c: a device has been freed. The last one's end is what a daemon that was told to end waits for. */
+void daemon_device_gone(void);
+
 #endif

@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/log.h"
 #include "common/xenbus.h"
+#include "backend/device_queue.h"
 
 struct device;
 struct device_life;
@@ -50,6 +52,10 @@ struct device {
     /* In disconnect: the daemon ends with on-exit=keep, and another one will adopt the rings. */
     bool is_parting;
     void *priv; /* the family's */
+    struct log_limit limit; /* main thread: for what the guest can make us say */
+    struct device *next; /* private to device_table.c */
+    struct device_turn turn; /* private to device_queue.c */
+    unsigned int watch_epoch; /* private to toolstack.c: the connection that follows the frontend; 0: none */
     struct device_life *life; /* private to device.c */
 };
 
@@ -65,5 +71,18 @@ void device_done(struct device *device, int error, const char *reason_fmt, ...)
  * at any time while connected; the family has stopped taking requests already. Main thread.
  */
 void device_fail(struct device *device, const char *reason_fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* For toolstack.c and device_queue.c. NULL when there is no memory; the first look has been queued. */
+struct device *device_create(const struct device_family_ops *family, uint16_t domid, uint32_t devid);
+/* Reads both ends' nodes and starts what has to be done. May free the device. */
+void device_look(struct device *device);
+/* Some domain has died: was it this one's? */
+void device_check_domain(struct device *device);
+/* The store was away: watches are gone, and what it does not know any more may only have been lost. */
+void device_resync(struct device *device);
+/* The daemon ends: finish what is going on, disconnect, free. is_parting: the states stay (on-exit=keep). */
+void device_quit(struct device *device, bool is_parting);
+/* What the device is waiting for, for the log. */
+const char *device_activity(const struct device *device);
 
 #endif

@@ -25,7 +25,7 @@ struct worker {
     /* private to worker.c from here */
     struct event *evtchn_event;
     unsigned int queues; /* main thread: how many queues it was given */
-    struct worker_thread *thread;
+    struct worker_thread *thread; /* NULL: not running */
 };
 
 /* Main thread. Starts count workers; on failure -errno, none running, and the log says which part failed. */
@@ -34,6 +34,7 @@ int workers_start(unsigned int count);
 void workers_stop(void);
 unsigned int workers_count(void);
 struct worker *worker_get(unsigned int index);
+struct worker *worker_current(void); /* any thread: the worker that it is, or NULL */
 /* The one with the fewest queues; counts the new one. Give it back with worker_drop_queue. Main thread. */
 struct worker *worker_take_queue(void);
 void worker_drop_queue(struct worker *worker);

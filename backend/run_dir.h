@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/*
+ * run_dir.h: the daemon's directory. Whoever holds its lock is the one daemon of this domain; a daemon that was
+ * killed leaves no lock behind, only the records of what was in flight. Main thread.
+ */
+#ifndef XENSPLIT_BACKEND_RUN_DIR_H
+#define XENSPLIT_BACKEND_RUN_DIR_H
+
+/* Makes the directory if need be (mode 0700; its parent exists) and locks it. Logs errors. 0 or -errno. */
+int run_dir_lock(const char *path);
+void run_dir_unlock(void); /* safe twice */
+
+#endif
