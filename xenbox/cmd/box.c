@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/* box.c: finding boxes by name, and telling their state by who holds the lock. */
+#include <config.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xenbox/cmd/box.h"
+#include "xenbox/cmd/box_status.h"
+#include "xenbox/cmd/cmd.h"
+#include "xenbox/hv/proto.h"
+
+static const char *const state_names[] = {
+    [BOX_ABSENT] = "absent",   [BOX_FOREIGN] = "not a box",
+    [BOX_CRASHED] = "crashed", [BOX_STARTING] = "starting",
+    [BOX_UP] = "up",           [BOX_BROKEN] = "broken",
+};
+
+const char *box_state_name(enum box_state state)
+{
+    return state_names[state];
+}
+
+int box_home(char *home, size_t size)
+{
+    const char *set = getenv(BOX_ENV_HOME), *runtime = getenv("XDG_RUNTIME_DIR");
+    int length;
+
+    if (set && *set)
+        length = *set == '/' ? snprintf(home, size, "%s", set) : -1;
+    else if (geteuid() == 0)
+        length = snprintf(home, size, "/run/xenbox");
+    else if (runtime && *runtime == '/')
+        length = snprintf(home, size, "%s/xenbox", runtime);
+    else
+        length = snprintf(home, size, "/tmp/xenbox-%u", geteuid());
+    if (length < 0) {
+        cmd_fail("$%s is '%s': it must be an absolute path", BOX_ENV_HOME, set);
+        return -EINVAL;
+    }
+    if ((size_t)length >= size) {
+        cmd_fail("$%s is too long: %s", BOX_ENV_HOME, set);
+        return -ENAMETOOLONG;
+    }
+    return 0;
+}
+
+static int check_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    if (!*name || *name == '.' || *name == '-' || name[strspn(name, allowed)]) {
+        cmd_fail("'%s' is no name for a box: letters, digits, '.', '_' and '-' are, not in front", name);
+        return -EINVAL;
+    }
+    if (strlen(name) > BOX_NAME_MAX) {
+        cmd_fail("the name of the box has %zu characters, at most %d can be", strlen(name), BOX_NAME_MAX);
+        return -ENAMETOOLONG;
+    }
+    return 0;
+}
+
+int box_find(struct box *box, const char *which)
+{
+    char home[PATH_MAX], dir[PATH_MAX + NAME_MAX + 2];
+    const char *env = getenv(XB_ENV_BOX);
+    int error;
+
+    if (!which)
+        which = env && *env ? env : BOX_DEFAULT_NAME;
+    if (strchr(which, '/')) {
+        const char *name;
+
+        if (*which != '/' && !getcwd(home, sizeof(home)))
+            return -errno;
+        snprintf(dir, sizeof(dir), "%s%s%s", *which == '/' ? "" : home, *which == '/' ? "" : "/", which);
+        for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
+            dir[n - 1] = '\0';
+        name = strrchr(dir, '/') + 1;
+        error = check_name(name);
+        if (error)
+            return error;
+        snprintf(box->name, sizeof(box->name), "%s", name);
+    } else {
+        error = check_name(which);
+        if (!error)
+            error = box_home(home, sizeof(home));
+        if (error)
+            return error;
+        snprintf(box->name, sizeof(box->name), "%s", which);
+        snprintf(dir, sizeof(dir), "%s/%s", home, which);
+    }
+    if (strlen(dir) > BOX_DIR_MAX) {
+        cmd_fail(
+            "the box directory %s has %zu characters; sockets are made in it, so it may have at most %zu: "
+            "choose a shorter $%s",
+            dir, strlen(dir), BOX_DIR_MAX, BOX_ENV_HOME);
+        return -ENAMETOOLONG;
+    }
+    memcpy(box->dir, dir, strlen(dir) + 1);
+    return 0;
+}
+
+int box_find_up(struct box *box, const char *which, struct box_status *status)
+{
+    int error = box_find(box, which);
+
+    if (error)
+        return error;
+    box_probe(box, status);
+    switch (status->state) {
+    case BOX_UP:
+    case BOX_BROKEN:
+        return 0;
+    case BOX_CRASHED:
+        cmd_fail("box '%s' has crashed%s%s; 'xenbox down %s' clears it away", box->name,
+                 *status->failure ? ": " : "", status->failure, box->name);
+        break;
+    case BOX_STARTING:
+        cmd_fail("box '%s' is still starting (pid %d)", box->name, (int)status->supervisor);
+        break;
+    case BOX_FOREIGN:
+        cmd_fail("%s is not a box", box->dir);
+        break;
+    case BOX_ABSENT:
+        cmd_fail("there is no box '%s' (no %s); 'xenbox up %s' starts it", box->name, box->dir, box->name);
+        break;
+    }
+    return -ENOENT;
+}
+
+void box_path(const struct box *box, const char *name, char path[BOX_PATH_MAX])
+{
+    snprintf(path, BOX_PATH_MAX, "%s/%s", box->dir, name);
+}
+
+void box_store_path(const struct box *box, uint16_t domid, char path[BOX_PATH_MAX])
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "store/%u", domid);
+    box_path(box, domid ? name : "store/socket", path);
+}
+
+bool box_lock_is_marked(int lock)
+{
+    char mark[sizeof(BOX_LOCK_MARK)] = "";
+
+    return pread(lock, mark, sizeof(mark) - 1, 0) == sizeof(mark) - 1 && strcmp(mark, BOX_LOCK_MARK) == 0;
+}
+
+pid_t box_lock_holder(int lock)
+{
+    struct flock query = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(lock, F_GETLK, &query) == 0 && query.l_type != F_UNLCK ? query.l_pid : 0;
+}
+
+void box_probe(const struct box *box, struct box_status *status)
+{
+    char path[BOX_PATH_MAX];
+    bool is_box;
+    int lock;
+
+    *status = (struct box_status){ .state = BOX_ABSENT };
+    box_path(box, BOX_LOCK, path);
+    lock = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0) {
+        if (access(box->dir, F_OK) == 0)
+            status->state = BOX_FOREIGN;
+        return;
+    }
+    is_box = box_lock_is_marked(lock);
+    status->supervisor = box_lock_holder(lock);
+    close(lock);
+    if (!is_box && !status->supervisor)
+        status->state = BOX_FOREIGN;
+    else
+        box_status_load(box, status);
+    if (status->state != BOX_FOREIGN && !status->supervisor)
+        status->state = BOX_CRASHED;
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+int box_for_each(int (*fn)(const struct box *box, const struct box_status *status, void *arg), void *arg)
+{
+    struct dirent **entries;
+    char home[PATH_MAX];
+    int count, sum = 0;
+
+    if (box_home(home, sizeof(home)) < 0)
+        return -EINVAL;
+    count = scandir(home, &entries, is_visible, alphasort);
+    for (int i = 0; i < count; i++) {
+        struct box_status status;
+        struct box box;
+
+        if (strlen(home) + 1 + strlen(entries[i]->d_name) <= BOX_DIR_MAX &&
+            strlen(entries[i]->d_name) <= BOX_NAME_MAX) {
+            snprintf(box.name, sizeof(box.name), "%s", entries[i]->d_name);
+            snprintf(box.dir, sizeof(box.dir), "%.*s/%s", (int)(BOX_DIR_MAX - 1 - strlen(box.name)), home,
+                     box.name);
+            box_probe(&box, &status);
+            if (status.state > BOX_FOREIGN)
+                sum += fn(&box, &status, arg);
+        }
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    return sum;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor.h: the process that is a box's: it starts the hypervisor process, xenstored and the guests' store
+ * proxy, watches them, and ends them. Whatever it started dies with it.
+ */
+#ifndef XENBOX_CMD_SUPERVISOR_H
+#define XENBOX_CMD_SUPERVISOR_H
+
+#include <stddef.h>
+
+#include "xenbox/cmd/box.h"
+
+#define SUPERVISOR_WHY_MAX 512
+#define SUPERVISOR_MAX_LIMITS 16
+
+struct supervisor_plan {
+    struct box box;
+    const char *mapping; /* fast or strict */
+    const char *xenstored; /* the program */
+    const char *limits[SUPERVISOR_MAX_LIMITS]; /* "key=value", for the hypervisor process to judge */
+    size_t limit_count;
+};
+
+/*
+ * Brings the box up. 0: it is ready. Otherwise nothing of it is left, and why says what went wrong. SIGTERM and SIGINT
+ * are blocked from then on: supervisor_run takes them.
+ */
+int supervisor_start(const struct supervisor_plan *plan, char why[SUPERVISOR_WHY_MAX]);
+
+/* Until SIGTERM or SIGINT, or until the hypervisor process dies. Returns the exit code of the process. */
+int supervisor_run(void);
+
+#endif

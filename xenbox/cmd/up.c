@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/* up.c: `xenbox up`: starts a box, in the background unless told otherwise, and returns when it is ready. */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xenbox/cmd/commands.h"
+#include "xenbox/cmd/env.h"
+#include "xenbox/cmd/supervisor.h"
+
+#define REPORT_FD 3 /* in the supervisor: to the process that was called */
+#define LOG_NAME "box.log"
+
+enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_FOREGROUND, OPTION_XENSTORED };
+
+/* Where distributions keep the program itself: what is in the PATH may refuse to run without a hypervisor. */
+static const char *const xenstored_patterns[] = {
+    "/usr/lib/xen-*/bin/xenstored",
+    "/usr/libexec/xen/bin/xenstored",
+};
+
+/* The newest of those that are installed, to be freed; NULL: none. */
+static char *find_xenstored(void)
+{
+    char *path = NULL;
+
+    for (size_t i = 0; !path && i < sizeof(xenstored_patterns) / sizeof(xenstored_patterns[0]); i++) {
+        glob_t found = { 0 };
+
+        if (glob(xenstored_patterns[i], 0, NULL, &found) == 0)
+            path = strdup(found.gl_pathv[found.gl_pathc - 1]);
+        globfree(&found);
+    }
+    return path;
+}
+
+static int check_programs(struct supervisor_plan *plan)
+{
+    char path[4096];
+
+    if (!plan->xenstored)
+        plan->xenstored = find_xenstored();
+    if (!plan->xenstored)
+        return cmd_fail("there is no xenstored: install the Debian package xen-utils-4.17, or name one with "
+                        "--xenstored=PROGRAM");
+    if (access(plan->xenstored, X_OK) < 0)
+        return cmd_fail("%s: %s", plan->xenstored, strerror(errno));
+    if (env_library_path("libxengnttab.so.1", path, sizeof(path)) < 0 || access(path, R_OK) < 0)
+        return cmd_fail("%s is missing: is xensplit installed? ($%s names another directory)", path,
+                        ENV_LIBDIR);
+    return CMD_OK;
+}
+
+/* The box has no terminal, no working directory and no descriptors but its log and its report. */
+static void detach_from_caller(int report)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    umask(077);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    dup2(report, REPORT_FD);
+    fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
+    close_range(REPORT_FD + 1, ~0U, 0);
+    if (chdir("/") < 0)
+        _exit(CMD_FAILED);
+}
+
+static void log_to_box(const struct box *box)
+{
+    char path[BOX_PATH_MAX];
+    int log;
+
+    box_path(box, LOG_NAME, path);
+    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    dup2(log >= 0 ? log : STDIN_FILENO, STDERR_FILENO); /* /dev/null is better than the caller's terminal */
+    if (log >= 0)
+        close(log);
+}
+
+/* In the daemon. An empty report means success. */
+__attribute__((noreturn)) static void supervise(const struct supervisor_plan *plan, int report)
+{
+    char why[SUPERVISOR_WHY_MAX];
+
+    detach_from_caller(report);
+    if (supervisor_start(plan, why) < 0) {
+        dprintf(REPORT_FD, "%s", why);
+        _exit(CMD_FAILED);
+    }
+    log_to_box(&plan->box);
+    dprintf(REPORT_FD, "+");
+    close(REPORT_FD);
+    _exit(supervisor_run());
+}
+
+/* Two forks: the daemon is nobody's child and leads no session, so that it can never get a terminal. */
+static int run_in_background(const struct supervisor_plan *plan)
+{
+    char report[SUPERVISOR_WHY_MAX + 1] = "";
+    size_t length = 0;
+    ssize_t got;
+    int fds[2];
+    pid_t child;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return cmd_fail("cannot make a pipe: %s", strerror(errno));
+    child = fork();
+    if (child < 0)
+        return cmd_fail("cannot fork: %s", strerror(errno));
+    if (child == 0) {
+        setsid();
+        child = fork();
+        if (child == 0)
+            supervise(plan, fds[1]);
+        _exit(child < 0 ? CMD_FAILED : CMD_OK);
+    }
+    close(fds[1]);
+    while (length < sizeof(report) - 1 &&
+           (got = read(fds[0], report + length, sizeof(report) - 1 - length)) != 0)
+        length += got > 0 ? (size_t)got : 0;
+    close(fds[0]);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (strcmp(report, "+") != 0)
+        return cmd_fail("%s", *report ? report : "the supervisor of the box died while it started");
+    puts(plan->box.dir);
+    return CMD_OK;
+}
+
+static int run_in_foreground(const struct supervisor_plan *plan)
+{
+    char why[SUPERVISOR_WHY_MAX];
+
+    if (supervisor_start(plan, why) < 0)
+        return cmd_fail("%s", why);
+    puts(plan->box.dir);
+    fflush(stdout);
+    return supervisor_run();
+}
+
+static int up(int argc, char **argv)
+{
+    struct supervisor_plan plan = { .mapping = "fast" };
+    bool in_foreground = false;
+    int key, status;
+
+    while ((key = cmd_next_option(&command_up, argc, argv)) != -1) {
+        switch (key) {
+        case OPTION_LIMIT:
+            if (plan.limit_count == SUPERVISOR_MAX_LIMITS)
+                return cmd_usage(&command_up, "too many limits");
+            if (!strchr(optarg, '='))
+                return cmd_usage(&command_up, "--limit=%s: not KEY=VALUE", optarg);
+            plan.limits[plan.limit_count++] = optarg;
+            break;
+        case OPTION_MAPPING:
+            if (strcmp(optarg, "fast") != 0 && strcmp(optarg, "strict") != 0)
+                return cmd_usage(&command_up, "--mapping=%s: not fast or strict", optarg);
+            plan.mapping = optarg;
+            break;
+        case OPTION_FOREGROUND:
+            in_foreground = true;
+            break;
+        case OPTION_XENSTORED:
+            plan.xenstored = optarg;
+            break;
+        }
+    }
+    if (argc - optind > 1 || (argc - optind == 1 && cmd_box()))
+        return cmd_usage(&command_up, "one box at a time");
+    /* $XENBOX is where this process is: a new box is another one. */
+    if (box_find(&plan.box, optind < argc ? argv[optind] : cmd_box() ? cmd_box() : BOX_DEFAULT_NAME) < 0)
+        return CMD_USAGE;
+    status = check_programs(&plan);
+    if (status != CMD_OK)
+        return status;
+    return in_foreground ? run_in_foreground(&plan) : run_in_background(&plan);
+}
+
+static const struct cmd_option options[] = {
+    { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
+    { OPTION_MAPPING, "mapping", "MODE", "fast (default), or strict: an unmapped page faults" },
+    { OPTION_FOREGROUND, "foreground", NULL, "stay, until SIGINT or SIGTERM ends the box" },
+    { OPTION_XENSTORED, "xenstored", "PROGRAM", "the xenstored to run (default: the newest one installed)" },
+    { 0 },
+};
+
+const struct command command_up = {
+    .name = "up",
+    .arguments = "[NAME] [OPTION]...",
+    .summary = "starts a box and prints its directory",
+    .options = options,
+    .run = up,
+};
