@@ -37,8 +37,11 @@ AC_DEFUN([XS_HARDENING], [
   AC_SUBST([XS_LDFLAGS])
 ])
 
-# XS_SANITIZERS: --enable-sanitizers=address,undefined | thread
+# XS_SANITIZERS: --enable-sanitizers=address,undefined | thread. The flags from before are kept as XS_CFLAGS_PLAIN and
+# XS_LDFLAGS_PLAIN, for libraries that programs of others load.
 AC_DEFUN([XS_SANITIZERS], [
+  AC_SUBST([XS_CFLAGS_PLAIN], [$XS_CFLAGS])
+  AC_SUBST([XS_LDFLAGS_PLAIN], [$XS_LDFLAGS])
   AC_ARG_ENABLE([sanitizers],
     [AS_HELP_STRING([--enable-sanitizers=LIST], [build with -fsanitize=LIST: address,undefined or thread])],
     [], [enable_sanitizers=no])

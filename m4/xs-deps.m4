@@ -10,8 +10,15 @@ AC_DEFUN([XS_NEED_PKG], [
 AC_DEFUN([XS_DEPENDENCIES], [
   XS_NEED_PKG([XENGNTTAB], [xengnttab], [libxen-dev])
   XS_NEED_PKG([XENEVTCHN], [xenevtchn], [libxen-dev])
+  XS_NEED_PKG([XENTOOLCORE], [xentoolcore], [libxen-dev])
+  XS_NEED_PKG([XENTOOLLOG], [xentoollog], [libxen-dev])
   XS_NEED_PKG([XENSTORE], [xenstore], [libxen-dev])
   XS_NEED_PKG([XENCONTROL], [xencontrol], [libxen-dev])
+  xs_xen_version=`$PKG_CONFIG --modversion xencontrol`
+  AC_DEFINE_UNQUOTED([XEN_MAJOR], [`AS_ECHO(["$xs_xen_version"]) | cut -d. -f1`],
+    [Xen release that the headers belong to: the number before the dot])
+  AC_DEFINE_UNQUOTED([XEN_MINOR], [`AS_ECHO(["$xs_xen_version"]) | cut -d. -f2`],
+    [Xen release that the headers belong to: the number after the dot])
   AC_CHECK_HEADER([xen/io/blkif.h], [],
     [AC_MSG_ERROR([xen/io/blkif.h not found: install the Debian package libxen-dev])],
     [[#include <stdint.h>

@@ -15,9 +15,9 @@
  *
  * Lock of a grant entry: xb_active.lock holds the connection id of its owner, 0 when free. Before a library
  * takes it, it writes the entry's address to xb_conn.held, so that the reaper knows where to look. The
- * hypervisor process never waits for the lock: it marks the entry (XB_ACTIVE_REVOKE) and tries once; whoever
- * unlocks an entry, or drops its last pin, looks at the mark afterwards and reports with XB_OP_RELEASED. The
- * mark and the lock are both accessed with sequential consistency, so one of the two always sees the other.
+ * hypervisor process never waits for the lock: it marks the entry (XB_ACTIVE_*) and tries once; whoever unlocks
+ * an entry looks at the mark afterwards and reports with XB_OP_RELEASED, and only then clears `held`. The mark
+ * and the lock are both accessed with sequential consistency, so one of the two always sees the other.
  *
  * Every field that two processes access is atomic. Nothing here trusts a guest's programs to be correct, but it
  * is no security boundary: all processes of a box run as one user and can write all of it. The hypervisor
@@ -47,9 +47,12 @@
 #define XB_DOMID_NONE 0xffffu
 #define XB_NO_FRAME 0u /* frame 0 is never handed out */
 #define XB_RESERVED_REFS 8u /* GNTTAB_NR_RESERVED_ENTRIES: refs 0 to 7 */
+#define XB_REF_STORE 1u /* GNTTAB_RESERVED_XENSTORE: a guest's xenstore ring */
+#define XB_REF_CONSOLE 2u /* a guest's console ring; ref 0 is never granted, it is what a forgotten ref reads as */
 
 /* A connection id is unique for the life of a box: slot in the low 16 bits, generation above; never 0. */
 #define XB_CONN_SLOT(id) ((uint32_t)(id) & 0xffffu)
+#define XB_CONN_HV 0x10000u /* the hypervisor process itself: slot 0 */
 
 enum xb_domain_state {
     XB_DOMAIN_FREE,
@@ -71,6 +74,7 @@ struct xb_active {
 };
 
 #define XB_ACTIVE_REVOKE 1u /* the owner wants it back: report to the hypervisor when unlocked and unpinned */
+#define XB_ACTIVE_REPORT 2u /* the hypervisor found it locked: report when unlocked */
 
 enum xb_port_type {
     XB_PORT_FREE,
@@ -132,7 +136,10 @@ enum xb_conn_kind {
     XB_CONN_TOOL, /* the xenbox command and its helpers */
 };
 
-/* A library handle. */
+/*
+ * A connection, and for evtchn the handle that it made: the slot of an evtchn handle stays (with pid 0) until
+ * the last copy of the handle's descriptor is closed.
+ */
 struct xb_conn {
     _Atomic uint32_t id; /* 0: slot free */
     uint32_t kind; /* enum xb_conn_kind */
@@ -171,9 +178,11 @@ struct xb_domain {
 
 /* Per frame: owner and state, kept by the hypervisor process. */
 struct xb_frame {
-    _Atomic uint32_t owner; /* domid, XB_DOMID_NONE when free */
+    _Atomic uint32_t owner; /* XB_OWNER(domid), 0 when free */
     _Atomic uint32_t grants; /* grant entries that name it */
 };
+
+#define XB_OWNER(domid) ((uint32_t)(domid) + 1)
 
 struct xb_limits { /* all configurable at `xenbox up` */
     uint32_t grant_frames; /* a domain: 64, that is 32,768 refs */

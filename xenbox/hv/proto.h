@@ -4,7 +4,8 @@
  *
  * One SOCK_SEQPACKET connection a library handle, to the socket `hv` in the box directory ($XENBOX). A message is
  * one packet: struct xb_msg and up to XB_MAX_PAYLOAD bytes. A request gets exactly one answer with the same op,
- * unless its op is one-way. `error` of an answer is 0 or a positive errno. Descriptors travel as SCM_RIGHTS.
+ * unless its op is one-way. `error` of an answer is 0 or a positive errno, and then nothing follows the header.
+ * Descriptors travel as SCM_RIGHTS.
  *
  * What is bound to what: maps and shared pages belong to the process (the hypervisor process watches a pidfd of
  * the peer) and to the connection, whichever goes first, as a VMA and a file would. An evtchn handle is a pipe:
@@ -28,7 +29,9 @@ enum xb_op {
     XB_OP_HELLO = 1, /* xb_hello -> xb_welcome, fds: tables, frames, and for XB_CONN_EVTCHN the read end */
 
     XB_OP_MAPTRACK, /* grow my maptrack by one chunk -> xb_u32: chunk index; ENOSPC at a limit */
-    XB_OP_RELEASED, /* one-way, xb_grant_ref: an entry marked XB_ACTIVE_REVOKE is unlocked and unpinned */
+    XB_OP_RELEASED, /* one-way, xb_grant_ref: an entry with a mark that asks for it was unlocked */
+    XB_OP_MAP_NOTIFY, /* xb_map_notify: arm the notification of a live map record of mine */
+    XB_OP_UNMAP_NOTIFY, /* xb_u32: map record with a notification: drop its pin, then notify */
 
     XB_OP_SHARE, /* xb_share -> xb_shared */
     XB_OP_UNSHARE, /* xb_unshare: end access to refs of this handle; those in use go when they are released */
@@ -43,14 +46,17 @@ enum xb_op {
     XB_OP_SINK, /* xb_u32: connection id -> fd: write end of that handle's pipe, O_NONBLOCK */
 
     XB_OP_HYPERCALL, /* xb_hypercall and its argument -> xb_hypercall and the argument as changed */
-    XB_OP_FOREIGN_MAP, /* xb_foreign_map -> xb_u32 frames, one a gfn */
+    XB_OP_FOREIGN_MAP, /* xb_foreign_map -> xb_u32 frames, one a gfn; each holds its frame */
+    XB_OP_FOREIGN_UNMAP, /* xb_foreign_unmap: let go what FOREIGN_MAP gave */
 
     XB_OP_DOMAIN_CREATE, /* xb_domain_create -> xb_u32: domid; store ring, console ring and ports made */
     XB_OP_DOMAIN_DESTROY, /* xb_u32: domid; its processes are killed; a zombie until unmapped */
     XB_OP_DOMAIN_PAUSE, /* xb_u32 */
     XB_OP_DOMAIN_UNPAUSE, /* xb_u32 */
     XB_OP_DOMAIN_SHUTDOWN, /* xb_domain_shutdown */
-    XB_OP_STOP, /* end the box: kill what is connected, answer, exit */
+    XB_OP_STOP, /* end the box: kill what is connected (but XB_CONN_TOOL), answer, exit */
+
+    XB_OP_CLOSE, /* the handle is being closed: what it owned is undone before the answer comes */
 };
 
 struct xb_msg {
@@ -70,15 +76,23 @@ struct xb_hello {
 };
 #define XB_HELLO_ADOPT 1u /* evtchn: one descriptor comes along, be a second connection to its handle */
 #define XB_HELLO_FDS 2u /* send the tables' and frames' descriptors (a process needs them once) */
+#define XB_HELLO_KERNEL 4u /* I play the domain's kernel: when it dies hang up on me, do not kill my process */
 
 struct xb_welcome {
-    uint32_t conn; /* connection id */
-    uint32_t reserved;
+    uint32_t conn; /* connection id: the journal of this connection */
+    uint32_t sink; /* evtchn: id of the handle, the one in XB_WORD(); conn, unless XB_HELLO_ADOPT */
 };
 
 struct xb_grant_ref {
     uint32_t domid;
     uint32_t ref;
+};
+
+struct xb_map_notify {
+    uint32_t map; /* index of the record: chunk * XB_CHUNK_MAPS + number */
+    uint32_t action; /* UNMAP_NOTIFY_* */
+    uint32_t offset;
+    uint32_t port; /* of the mapper's domain; stays open until it has been notified */
 };
 
 struct xb_share {
@@ -124,6 +138,11 @@ struct xb_foreign_map {
     uint32_t domid;
     uint32_t count;
     uint64_t gfn[];
+};
+
+struct xb_foreign_unmap {
+    uint32_t count;
+    uint32_t frame[];
 };
 
 struct xb_domain_create {

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+/* conn.c: see conn.h. */
+#include <config.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "xenbox/hv/conn.h"
+#include "xenbox/hv/domain.h"
+#include "xenbox/hv/event_channel.h"
+#include "xenbox/hv/frames.h"
+#include "xenbox/hv/grant_table.h"
+#include "xenbox/hv/server.h"
+#include "xenbox/hv/sink.h"
+
+static struct xb_conn *slot_at(struct box *box, uint32_t id)
+{
+    return &box->tables->conn[XB_CONN_SLOT(id)];
+}
+
+/* Takes a free slot, in turn. Slot 0 is the hypervisor's. Returns its new id, or 0. */
+static uint32_t slot_alloc(struct box *box)
+{
+    for (uint32_t i = 0; i < XB_MAX_CONNS - 1; i++) {
+        uint32_t slot = 1 + (box->slot_next + i) % (XB_MAX_CONNS - 1);
+
+        if (box->slot_users[slot])
+            continue;
+        box->slot_next = slot;
+        if (++box->slot_generation[slot] == 0)
+            box->slot_generation[slot] = 1;
+        box->slot_users[slot] = 1;
+        return (uint32_t)box->slot_generation[slot] << 16 | slot;
+    }
+    return 0;
+}
+
+void slot_get(struct box *box, uint32_t id)
+{
+    box->slot_users[XB_CONN_SLOT(id)]++;
+}
+
+void slot_put(struct box *box, uint32_t id)
+{
+    struct xb_conn *slot = slot_at(box, id);
+
+    if (--box->slot_users[XB_CONN_SLOT(id)])
+        return;
+    slot->kind = XB_CONN_FREE;
+    slot->pid = 0;
+    atomic_store(&slot->id, 0);
+}
+
+static struct conn *conn_next_of(struct box *box, const struct process *process)
+{
+    struct conn *conn;
+
+    LIST_FOREACH (conn, &box->conns, link) {
+        if (conn->process == process)
+            return conn;
+    }
+    return NULL;
+}
+
+static void process_ready(struct box *box, struct source *source, uint32_t events)
+{
+    struct process *process = (struct process *)source;
+    struct conn *conn;
+
+    /* The last conn_reap() buries the process; nothing is freed before this round of events is over. */
+    while ((conn = conn_next_of(box, process)))
+        conn_reap(box, conn);
+}
+
+/* The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from here. */
+static struct process *process_get(struct box *box, pid_t pid, int *ret)
+{
+    struct process *process;
+
+    *ret = 0;
+    if (pid <= 0)
+        return NULL;
+    LIST_FOREACH (process, &box->processes, link) {
+        if (process->pid == pid) {
+            process->conns++;
+            return process;
+        }
+    }
+    process = calloc(1, sizeof(*process));
+    if (!process) {
+        *ret = -ENOMEM;
+        return NULL;
+    }
+    process->pidfd = pidfd_open(pid, 0);
+    *ret = process->pidfd < 0 ? -errno : 0;
+    process->source.ready = process_ready;
+    if (*ret == 0)
+        *ret = box_watch(box, process->pidfd, EPOLLIN, &process->source);
+    if (*ret < 0) {
+        if (process->pidfd >= 0)
+            close(process->pidfd);
+        free(process);
+        return NULL;
+    }
+    process->pid = pid;
+    process->conns = 1;
+    LIST_INSERT_HEAD(&box->processes, process, link);
+    return process;
+}
+
+static void process_put(struct box *box, struct process *process)
+{
+    if (!process || --process->conns)
+        return;
+    LIST_REMOVE(process, link);
+    close(process->pidfd);
+    box_bury(box, &process->source);
+}
+
+int conn_accept(struct box *box, int fd, struct conn **result)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    int ret;
+
+    if (!conn) {
+        close(fd);
+        return -ENOMEM;
+    }
+    conn->fd = fd;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        ret = -errno;
+        goto fail;
+    }
+    conn->process = process_get(box, peer.pid, &ret);
+    if (ret < 0)
+        goto fail;
+    conn->source.ready = server_conn_ready;
+    ret = box_watch(box, fd, EPOLLIN, &conn->source);
+    if (ret < 0)
+        goto fail;
+    LIST_INSERT_HEAD(&box->conns, conn, link);
+    *result = conn;
+    return 0;
+
+fail:
+    process_put(box, conn->process);
+    close(fd);
+    free(conn);
+    return ret;
+}
+
+static int conn_find_sink(struct box *box, struct conn *conn, int adopted_fd, int *sink_fd)
+{
+    struct sink *sink;
+    int ret = 0;
+
+    if (adopted_fd < 0) {
+        ret = sink_create(box, conn->id, conn->domid, sink_fd, &sink);
+    } else {
+        sink = sink_find_fd(box, adopted_fd);
+        if (!sink || !domain_find(box, sink->domid))
+            return -EINVAL;
+        /* The handle keeps its domain, whoever got hold of its descriptor. */
+        box->domain[conn->domid]->conns--;
+        conn->domid = conn->slot->domid = sink->domid;
+        box->domain[conn->domid]->conns++;
+    }
+    if (ret < 0)
+        return ret;
+    conn->sink = sink->id;
+    return 0;
+}
+
+int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello, int adopted_fd, int *sink_fd)
+{
+    struct xb_conn *slot;
+
+    *sink_fd = -1;
+    if (conn->id || hello->kind <= XB_CONN_FREE || hello->kind > XB_CONN_TOOL)
+        return -EPROTO;
+    if (hello->abi != XB_ABI)
+        return -ENOEXEC;
+    if ((hello->flags & XB_HELLO_ADOPT ? adopted_fd < 0 : adopted_fd >= 0))
+        return -EPROTO;
+    if (!domain_find(box, hello->domid))
+        return -ESRCH;
+    conn->id = slot_alloc(box);
+    if (!conn->id)
+        return -ENFILE;
+
+    slot = conn->slot = slot_at(box, conn->id);
+    conn->sink = conn->id;
+    conn->domid = slot->domid = hello->domid;
+    conn->kind = slot->kind = hello->kind;
+    conn->is_kernel = hello->flags & XB_HELLO_KERNEL;
+    slot->pid = conn->process ? conn->process->pid : 0;
+    slot->restricted = XB_DOMID_NONE;
+    atomic_store(&slot->held, 0);
+    atomic_store(&slot->sending, 0);
+    atomic_store(&slot->chunks, 0);
+    atomic_store(&slot->id, conn->id);
+    box->domain[conn->domid]->conns++;
+    /* A connection whose hello failed is hung up on, and then gives all of this back. */
+    return conn->kind == XB_CONN_EVTCHN ? conn_find_sink(box, conn, adopted_fd, sink_fd) : 0;
+}
+
+/* Drops what it has mapped, as far as that can be done now. True: nothing is left. */
+static bool conn_drop_maps(struct box *box, struct conn *conn)
+{
+    uint32_t chunks = atomic_load(&conn->slot->chunks);
+    bool is_empty = true;
+
+    for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++) {
+        struct xb_map *map = box->tables->map[conn->slot->chunk[i] % XB_MAX_CHUNKS];
+
+        for (struct xb_map *end = map + XB_CHUNK_MAPS; map < end; map++) {
+            if (atomic_load(&map->state) == XB_MAP_LIVE)
+                is_empty &= map_drop(box, conn->domid, map);
+            else
+                atomic_store(&map->state, XB_MAP_FREE);
+        }
+    }
+    return is_empty;
+}
+
+/* The last step of the end: gives back what is numbered. */
+static void conn_finish(struct box *box, struct conn *conn)
+{
+    uint32_t chunks = atomic_load(&conn->slot->chunks);
+
+    for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++) {
+        uint32_t chunk = conn->slot->chunk[i] % XB_MAX_CHUNKS;
+
+        box->chunk_is_used[chunk / 64] &= ~((uint64_t)1 << (chunk % 64));
+    }
+    atomic_store(&conn->slot->chunks, 0);
+    conn->slot->pid = 0;
+    slot_put(box, conn->id);
+    box->domain[conn->domid]->conns--;
+    domain_settle(box, conn->domid);
+}
+
+/* Undoes what a connection that said hello was doing and owned. */
+static void conn_undo(struct box *box, struct conn *conn)
+{
+    uint64_t held = atomic_exchange(&conn->slot->held, 0);
+    uint64_t sending = atomic_exchange(&conn->slot->sending, 0);
+    struct sink *sink;
+
+    entry_recover(box, conn->id, held);
+    if (sending)
+        port_redeliver(box, XB_HELD_DOMID(sending), XB_HELD_INDEX(sending));
+    while (conn->foreigns)
+        frame_unhold(box, conn->foreign[--conn->foreigns]);
+    if (conn->kind == XB_CONN_GNTSHR)
+        grant_unshare_all(box, conn->domid, conn->id);
+    sink = conn->kind == XB_CONN_EVTCHN ? sink_find(box, conn->sink) : NULL;
+    if (sink && sink_is_closed(sink))
+        sink_destroy(box, sink);
+}
+
+void conn_reap(struct box *box, struct conn *conn)
+{
+    LIST_REMOVE(conn, link);
+    close(conn->fd);
+    conn->fd = -1;
+    conn->source.ready = NULL;
+    process_put(box, conn->process);
+    conn->process = NULL;
+    if (box->stopper == conn)
+        box->stopper = NULL;
+    if (conn->id) {
+        conn_undo(box, conn);
+        if (!conn_drop_maps(box, conn)) {
+            LIST_INSERT_HEAD(&box->dying, conn, link);
+            return;
+        }
+        conn_finish(box, conn);
+    }
+    free(conn->foreign);
+    box_bury(box, &conn->source);
+}
+
+void conn_drop_deferred(struct box *box)
+{
+    struct conn *conn, *next;
+
+    for (conn = LIST_FIRST(&box->dying); conn; conn = next) {
+        next = LIST_NEXT(conn, link);
+        if (!conn_drop_maps(box, conn))
+            continue;
+        LIST_REMOVE(conn, link);
+        conn_finish(box, conn);
+        free(conn->foreign);
+        box_bury(box, &conn->source);
+        /* The end of a domain may have brought us here again and changed the list. */
+        next = LIST_FIRST(&box->dying);
+    }
+}
+
+int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk)
+{
+    uint32_t chunks = atomic_load(&conn->slot->chunks), of_domain = 0;
+    uint32_t limit = box->tables->limits.maptrack_frames;
+    struct conn *other;
+
+    LIST_FOREACH (other, &box->conns, link)
+        of_domain += other->id && other->domid == conn->domid ? atomic_load(&other->slot->chunks) : 0;
+    if (chunks >= XB_CONN_CHUNKS || (limit && of_domain >= limit))
+        return -ENOSPC;
+    for (uint32_t word = 0; word < XB_MAX_CHUNKS / 64; word++) {
+        if (box->chunk_is_used[word] == UINT64_MAX)
+            continue;
+        *chunk = word * 64 + __builtin_ctzll(~box->chunk_is_used[word]);
+        box->chunk_is_used[word] |= (uint64_t)1 << (*chunk % 64);
+        conn->slot->chunk[chunks] = *chunk;
+        atomic_store(&conn->slot->chunks, chunks + 1);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+int conn_hold_frames(struct box *box, struct conn *conn, const uint32_t *frames, uint32_t count)
+{
+    if (conn->foreigns + count > conn->foreign_room) {
+        uint32_t room = 2 * conn->foreign_room + count;
+        uint32_t *foreign = reallocarray(conn->foreign, room, sizeof(*foreign));
+
+        if (!foreign)
+            return -ENOMEM;
+        conn->foreign = foreign;
+        conn->foreign_room = room;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        frame_hold(box, frames[i]);
+        conn->foreign[conn->foreigns++] = frames[i];
+    }
+    return 0;
+}
+
+void conn_unhold_frames(struct box *box, struct conn *conn, const uint32_t *frames, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t at = conn->foreigns; at > 0; at--) {
+            if (conn->foreign[at - 1] != frames[i])
+                continue;
+            conn->foreign[at - 1] = conn->foreign[--conn->foreigns];
+            frame_unhold(box, frames[i]);
+            break;
+        }
+    }
+}
+
+static bool process_is_tool(struct box *box, const struct process *process)
+{
+    struct conn *conn;
+
+    LIST_FOREACH (conn, &box->conns, link) {
+        if (conn->process == process && (conn->kind == XB_CONN_TOOL || !conn->id))
+            return true;
+    }
+    return false;
+}
+
+void conn_kill_domain(struct box *box, uint16_t domid)
+{
+    struct conn *conn;
+
+    LIST_FOREACH (conn, &box->conns, link) {
+        if (!conn->id || conn->domid != domid)
+            continue;
+        /* The kernel's side sees the end of the stream, lets go of the domain's pages and closes. */
+        if (conn->is_kernel)
+            shutdown(conn->fd, SHUT_WR);
+        else if (conn->process && !process_is_tool(box, conn->process))
+            pidfd_send_signal(conn->process->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+void conn_kill_all(struct box *box)
+{
+    struct process *process;
+
+    LIST_FOREACH (process, &box->processes, link) {
+        if (!process_is_tool(box, process))
+            pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+bool conn_is_any_left(struct box *box)
+{
+    struct process *process;
+
+    LIST_FOREACH (process, &box->processes, link) {
+        if (!process_is_tool(box, process))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/* client_box.c: see client_box.h. */
+#include <config.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xenbox/lib/client.h"
+#include "xenbox/lib/client_box.h"
+
+#define FRAMES_BYTES ((size_t)XB_MAX_FRAMES * XB_FRAME_SIZE)
+
+struct client_box {
+    LIST_ENTRY(client_box) link;
+    unsigned users;
+    ino_t inode; /* of the tables: unique as long as we have it mapped */
+    struct xb_tables *tables;
+    _Atomic(uint8_t *) frames; /* NULL until somebody copies */
+    int frames_fd;
+};
+
+static LIST_HEAD(, client_box) boxes = LIST_HEAD_INITIALIZER(boxes);
+static pthread_mutex_t boxes_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* A large shared mapping; it is not to make core dumps large. */
+static void *memory_map(int fd, size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    if (memory == MAP_FAILED)
+        return NULL;
+    madvise(memory, bytes, MADV_DONTDUMP);
+    return memory;
+}
+
+static int box_create(int tables_fd, ino_t inode, struct client_box **result)
+{
+    struct client_box *box = calloc(1, sizeof(*box));
+
+    if (!box)
+        return -ENOMEM;
+    box->tables = memory_map(tables_fd, sizeof(struct xb_tables));
+    if (!box->tables) {
+        free(box);
+        return -ENOMEM;
+    }
+    if (box->tables->magic != XB_MAGIC || box->tables->abi != XB_ABI) {
+        munmap(box->tables, sizeof(struct xb_tables));
+        free(box);
+        return -EPROTO;
+    }
+    box->inode = inode;
+    *result = box;
+    return 0;
+}
+
+int client_box_get(int tables_fd, int frames_fd, struct client_box **result)
+{
+    struct client_box *box = NULL;
+    struct stat stat;
+    int ret = 0;
+
+    pthread_mutex_lock(&boxes_lock);
+    if (fstat(tables_fd, &stat) < 0)
+        ret = -errno;
+    else if ((size_t)stat.st_size < sizeof(struct xb_tables))
+        ret = -EPROTO;
+    if (ret == 0) {
+        LIST_FOREACH (box, &boxes, link) {
+            if (box->inode == stat.st_ino)
+                break;
+        }
+        if (!box) {
+            ret = box_create(tables_fd, stat.st_ino, &box);
+            if (ret == 0) {
+                box->frames_fd = frames_fd;
+                frames_fd = -1;
+                LIST_INSERT_HEAD(&boxes, box, link);
+            }
+        }
+    }
+    if (ret == 0) {
+        box->users++;
+        *result = box;
+    }
+    pthread_mutex_unlock(&boxes_lock);
+    close(tables_fd);
+    if (frames_fd >= 0)
+        close(frames_fd);
+    return ret;
+}
+
+void client_box_put(struct client_box *box)
+{
+    pthread_mutex_lock(&boxes_lock);
+    if (--box->users == 0) {
+        LIST_REMOVE(box, link);
+        munmap(box->tables, sizeof(struct xb_tables));
+        if (box->frames)
+            munmap(box->frames, FRAMES_BYTES);
+        close(box->frames_fd);
+        free(box);
+    }
+    pthread_mutex_unlock(&boxes_lock);
+}
+
+struct xb_tables *client_box_tables(const struct client_box *box)
+{
+    return box->tables;
+}
+
+int client_box_frames_fd(const struct client_box *box)
+{
+    return box->frames_fd;
+}
+
+uint8_t *client_box_frames(struct client_box *box)
+{
+    uint8_t *frames = atomic_load_explicit(&box->frames, memory_order_acquire);
+
+    if (frames)
+        return frames;
+    pthread_mutex_lock(&boxes_lock);
+    if (!box->frames)
+        box->frames = memory_map(box->frames_fd, FRAMES_BYTES);
+    frames = box->frames;
+    pthread_mutex_unlock(&boxes_lock);
+    return frames;
+}
+
+int client_box_map(struct client_box *box, const uint32_t *frames, size_t count, int prot, void **address)
+{
+    size_t bytes = count * XB_FRAME_SIZE, run;
+    uint8_t *region;
+    int error;
+
+    /* The whole region first, so that nothing of the program's can be in the way of the parts. */
+    region = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        return -errno;
+    for (size_t i = 0; i < count; i += run) {
+        for (run = 1; i + run < count && frames[i + run] == frames[i] + run; run++) {
+        }
+        if (mmap(region + i * XB_FRAME_SIZE, run * XB_FRAME_SIZE, prot, MAP_SHARED | MAP_FIXED, box->frames_fd,
+                 (off_t)frames[i] * XB_FRAME_SIZE) == MAP_FAILED)
+            goto fail;
+    }
+    /* A child that is forked must not keep a page past its unmapping here. */
+    if (madvise(region, bytes, MADV_DONTFORK) < 0)
+        goto fail;
+    *address = region;
+    return 0;
+
+fail:
+    error = errno;
+    munmap(region, bytes);
+    return -error;
+}
+
+void client_unmap_frames(void *address, size_t count)
+{
+    munmap(address, count * XB_FRAME_SIZE);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/* entry.c: see entry.h. */
+#include <config.h>
+
+#include <sched.h>
+#include <time.h>
+
+#include "xenbox/hv/atoms.h"
+#include "xenbox/lib/entry.h"
+
+#define SPINS 200 /* a page copy is over by then, unless its thread was preempted */
+#define YIELDS 1000
+
+/*
+ * Waits for the holder of an entry's lock. It may have died: the hypervisor process unlocks the entry then, unless
+ * it is gone as well. Returns false in that case.
+ */
+static bool lock_wait(struct client *client, unsigned tries)
+{
+    if (tries < SPINS) {
+        __builtin_ia32_pause();
+    } else if (tries < SPINS + YIELDS) {
+        sched_yield();
+    } else {
+        nanosleep(&(struct timespec){ .tv_nsec = 1000 * 1000 }, NULL);
+        return client_check(client) == 0;
+    }
+    return true;
+}
+
+int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid, uint32_t ref)
+{
+    const uint32_t refs = client->tables->limits.grant_frames * (XB_FRAME_SIZE / sizeof(grant_entry_v1_t));
+    struct xb_domain *domain;
+
+    if (domid >= XB_MAX_DOMAINS)
+        return GNTST_bad_domain;
+    domain = &client->tables->domain[domid];
+    if (atomic_load(&domain->state) == XB_DOMAIN_FREE)
+        return GNTST_bad_domain;
+    if (ref >= refs || ref >= XB_MAX_REFS)
+        return GNTST_bad_gntref;
+
+    *entry = (struct locked_entry){ .client = client, .domid = domid, .ref = ref, .shared = &domain->grant[ref],
+                             .active = &domain->active[ref] };
+    /* Where to look if we die: written before the lock is taken, cleared after everything is done. */
+    atomic_store(&client->slot->held, XB_HELD(domid, ref));
+    for (unsigned tries = 0; !xb_active_trylock(entry->active, client->id); tries++) {
+        if (!lock_wait(client, tries)) {
+            atomic_store(&client->slot->held, 0);
+            return GNTST_general_error;
+        }
+    }
+    return GNTST_okay;
+}
+
+int entry_check(struct locked_entry *entry, bool is_readonly)
+{
+    uint32_t word = xb_grant_load(entry->shared); /* one snapshot of flags and domid */
+    uint32_t frame = __atomic_load_n(&entry->shared->frame, __ATOMIC_RELAXED);
+
+    if (atomic_load(&entry->client->tables->domain[entry->domid].state) == XB_DOMAIN_DYING)
+        return GNTST_bad_domain;
+    if (!xb_grant_permits(word, entry->client->domid, is_readonly))
+        return (word & GTF_type_mask) == GTF_permit_access && XB_GRANT_DOMID(word) == entry->client->domid ?
+                   GNTST_permission_denied : GNTST_bad_gntref;
+    if (frame == XB_NO_FRAME || frame >= XB_MAX_FRAMES ||
+        atomic_load(&entry->client->tables->frame[frame].owner) != XB_OWNER(entry->domid))
+        return GNTST_bad_page;
+    entry->frame = frame;
+    return GNTST_okay;
+}
+
+int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
+{
+    uint32_t word = xb_grant_load(entry->shared);
+
+    map->domid = entry->domid;
+    map->ref = entry->ref;
+    map->frame = entry->frame;
+    map->is_readonly = is_readonly;
+    map->notify = 0;
+    /* The bits say "in use" only of an entry that still permits what we do: its owner may be ending it. */
+    do {
+        if (!xb_grant_permits(word, entry->client->domid, is_readonly))
+            return GNTST_bad_gntref;
+    } while (!xb_grant_exchange(entry->shared, &word, word | xb_pins_in_use(1, !is_readonly)));
+    atomic_fetch_add(is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
+    atomic_store(&entry->active->frame, entry->frame);
+    atomic_store(&map->state, XB_MAP_LIVE);
+    return GNTST_okay;
+}
+
+void entry_unpin(struct locked_entry *entry, struct xb_map *map)
+{
+    atomic_fetch_sub(map->is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
+    if (!entry->active->pins_ro && !entry->active->pins_rw)
+        atomic_store(&entry->active->frame, XB_NO_FRAME);
+    xb_grant_show_pins(entry->shared, entry->active);
+    atomic_store(&map->state, XB_MAP_FREE);
+}
+
+void entry_unlock(struct locked_entry *entry)
+{
+    struct xb_active *active = entry->active;
+    bool is_pinned = active->pins_ro || active->pins_rw;
+    uint32_t mark;
+
+    atomic_store(&active->lock, 0);
+    /* Sequentially consistent with the hypervisor process, which marks first and tries the lock then. */
+    mark = atomic_load(&active->mark);
+    if ((mark & XB_ACTIVE_REPORT) || ((mark & XB_ACTIVE_REVOKE) && !is_pinned)) {
+        struct xb_grant_ref report = { .domid = entry->domid, .ref = entry->ref };
+
+        client_post(entry->client, XB_OP_RELEASED, &report, sizeof(report));
+    }
+    atomic_store(&entry->client->slot->held, 0);
+}

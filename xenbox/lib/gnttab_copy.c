@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * gnttab_copy.c: grant copy.
+ *
+ * A granted page is copied under its entry's lock, straight from or to the mapping of all frames: no pin, no
+ * record, and the owner cannot end the grant meanwhile. A program that dies there has copied a part, as a
+ * hypervisor might have, and its lock is taken from it.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "xenbox/lib/entry.h"
+#include "xenbox/lib/gnttab.h"
+
+/* One direction: between a granted page, locked meanwhile, and memory of ours. GNTST_*. */
+static int page_copy(struct client *client, uint8_t *frames, const union xengnttab_copy_ptr *page, void *local,
+                     uint16_t length, bool is_into_page)
+{
+    struct locked_entry entry;
+    int status = entry_lock(&entry, client, page->foreign.domid, page->foreign.ref);
+
+    if (status != GNTST_okay)
+        return status;
+    status = entry_check(&entry, !is_into_page);
+    if (status == GNTST_okay) {
+        uint8_t *bytes = frames + (size_t)entry.frame * XB_FRAME_SIZE + page->foreign.offset;
+
+        memcpy(is_into_page ? bytes : local, is_into_page ? local : bytes, length);
+    }
+    entry_unlock(&entry);
+    return status;
+}
+
+static int segment_copy(struct client *client, uint8_t *frames, const xengnttab_grant_copy_segment_t *segment)
+{
+    bool is_from_page = segment->flags & GNTCOPY_source_gref;
+    bool is_to_page = segment->flags & GNTCOPY_dest_gref;
+    uint8_t bounce[XB_FRAME_SIZE];
+    int status;
+
+    if (segment->len == 0)
+        return GNTST_okay;
+    if (!is_to_page)
+        return page_copy(client, frames, &segment->source, segment->dest.virt, segment->len, false);
+    if (!is_from_page)
+        return page_copy(client, frames, &segment->dest, segment->source.virt, segment->len, true);
+    /* Two entries are never locked at once, so two copies in opposite directions cannot block each other. */
+    status = page_copy(client, frames, &segment->source, bounce, segment->len, false);
+    if (status != GNTST_okay)
+        return status;
+    return page_copy(client, frames, &segment->dest, bounce, segment->len, true);
+}
+
+/* What the device refuses before anything is copied: no granted page at all, or past the end of one. */
+static bool segment_is_valid(const xengnttab_grant_copy_segment_t *segment)
+{
+    if (!(segment->flags & (GNTCOPY_source_gref | GNTCOPY_dest_gref)))
+        return false;
+    if ((segment->flags & GNTCOPY_source_gref) &&
+        (uint32_t)segment->source.foreign.offset + segment->len > XB_FRAME_SIZE)
+        return false;
+    return !(segment->flags & GNTCOPY_dest_gref) ||
+           (uint32_t)segment->dest.foreign.offset + segment->len <= XB_FRAME_SIZE;
+}
+
+int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_copy_segment_t *segs)
+{
+    uint8_t *frames;
+    bool is_lost = false;
+
+    if (!client_is_ours(&xgt->client) || xgt->is_restricted)
+        return gnttab_error(-EINVAL);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!segment_is_valid(&segs[i]))
+            return gnttab_error(-EINVAL);
+    }
+    frames = client_frames(&xgt->client);
+    if (!frames)
+        return gnttab_error(-ENOMEM);
+
+    /* The journal of a connection has room for one locked entry. */
+    pthread_mutex_lock(&xgt->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        segs[i].status = is_lost ? GNTST_general_error : segment_copy(&xgt->client, frames, &segs[i]);
+        is_lost |= segs[i].status == GNTST_general_error;
+    }
+    pthread_mutex_unlock(&xgt->lock);
+    return is_lost ? gnttab_error(-EIO) : 0;
+}
