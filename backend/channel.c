@@ -21,7 +21,8 @@
 
 struct entry {
     _Atomic(struct worker *) owner; /* NULL: nobody's */
-    _Atomic(struct channel *) channel; /* of and for the owner: atomic since a port changes hands in the kernel */
+    _Atomic(struct channel *)
+        channel; /* of and for the owner: atomic since a port changes hands in the kernel */
     struct letter stray; /* an event that another worker took, on its way to the owner */
     atomic_bool is_stray_posted;
 };

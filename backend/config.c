@@ -78,8 +78,9 @@ static const struct setting {
       .type = SETTING_PATH,
       .offset = offsetof(struct config, run_dir),
       .initial = "/run/xensplit",
-      .help = "Directory for the lock and the records of what is in flight. Made with mode 0700. One daemon has "
-              "it at a time." },
+      .help =
+          "Directory for the lock and the records of what is in flight. Made with mode 0700. One daemon has "
+          "it at a time." },
     { .name = "log-level",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, log_level),
@@ -133,19 +134,22 @@ static int choice_index(const char *choices, const char *word)
     }
 }
 
-static int set_number(const struct setting *s, unsigned int *field, const char *value, char *reason, size_t size)
+static int set_number(const struct setting *s, unsigned int *field, const char *value, char *reason,
+                      size_t size)
 {
     uint64_t number;
 
     if (xenbus_parse_u64(value, strlen(value), s->min, s->max, &number) < 0) {
-        snprintf(reason, size, "%s: expected a number from %u to %u, found \"%s\"", s->name, s->min, s->max, value);
+        snprintf(reason, size, "%s: expected a number from %u to %u, found \"%s\"", s->name, s->min, s->max,
+                 value);
         return -EINVAL;
     }
     *field = number;
     return 0;
 }
 
-static int set_choice(const struct setting *s, unsigned int *field, const char *value, char *reason, size_t size)
+static int set_choice(const struct setting *s, unsigned int *field, const char *value, char *reason,
+                      size_t size)
 {
     int index = choice_index(s->choices, value);
 
@@ -250,7 +254,8 @@ int config_read(struct config *c, FILE *file, const char *file_name, char *reaso
     for (unsigned int number = 1; fgets(line, sizeof(line), file); number++) {
         int error = 0;
         if (strlen(line) == sizeof(line) - 1 && line[sizeof(line) - 2] != '\n') {
-            snprintf(what, sizeof(what), "expected at most %zu bytes in a line, found more", sizeof(line) - 2);
+            snprintf(what, sizeof(what), "expected at most %zu bytes in a line, found more",
+                     sizeof(line) - 2);
             error = -EINVAL;
         }
         if (error == 0)

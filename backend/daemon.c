@@ -68,7 +68,8 @@ static void name_one(struct device *device, void *arg)
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     device_table_each(name_one, NULL);
-    log_error(NULL, "not every device could be let go of within %u seconds: leaving", config_get()->exit_timeout_s);
+    log_error(NULL, "not every device could be let go of within %u seconds: leaving",
+              config_get()->exit_timeout_s);
     _exit(EXIT_FAILURE);
 }
 

@@ -65,7 +65,8 @@ static const struct plan {
                     .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
                     .after = XenbusStateClosing,
                     .done = "closing after an error" },
-    [PLAN_RESET] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN }, .done = "released from a guest that is gone" },
+    [PLAN_RESET] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
+                     .done = "released from a guest that is gone" },
     [PLAN_QUIT] = { .before = XenbusStateClosing,
                     .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
                     .after = XenbusStateClosed,
@@ -295,7 +296,8 @@ void device_fail(struct device *device, const char *reason_fmt, ...)
 
 static bool view_is_same(const struct xenbus_view *a, const struct xenbus_view *b)
 {
-    return a->own == b->own && a->peer == b->peer && a->is_online == b->is_online && a->is_present == b->is_present;
+    return a->own == b->own && a->peer == b->peer && a->is_online == b->is_online &&
+           a->is_present == b->is_present;
 }
 
 void device_look(struct device *device)

@@ -44,7 +44,8 @@ static int read_state(struct device *device, struct xs_handle *xs, const char *d
         return error;
     xenbus_read_string(xs, XBT_NULL, dir, "state", text, sizeof(text));
     log_limited(&device->limit, LOG_LEVEL_WARNING, device->label,
-                "%s/state: expected a number from 0 to %d, found \"%s\": ignored", dir, XENBUS_STATE_COUNT - 1, text);
+                "%s/state: expected a number from 0 to %d, found \"%s\": ignored", dir,
+                XENBUS_STATE_COUNT - 1, text);
     return error;
 }
 
@@ -82,8 +83,8 @@ static int find_frontend(struct device *device, struct xs_handle *xs, char *reas
     if (error < 0 && error != -EINVAL && error != -E2BIG)
         return cannot_read(device, device->path, "frontend-id", error);
     if (error < 0 || xenbus_parse_u64(found, strlen(found), device->domid, device->domid, &domid) < 0) {
-        snprintf(reason, size, "frontend-id: expected %u, as in the directory's name, found \"%s\"", device->domid,
-                 found);
+        snprintf(reason, size, "frontend-id: expected %u, as in the directory's name, found \"%s\"",
+                 device->domid, found);
         return -EPROTO;
     }
     error = xenbus_read_string(xs, XBT_NULL, device->path, "frontend", path, sizeof(path));
@@ -92,7 +93,8 @@ static int find_frontend(struct device *device, struct xs_handle *xs, char *reas
     if (error < 0 && error != -EINVAL && error != -E2BIG)
         return cannot_read(device, device->path, "frontend", error);
     if (error < 0 || !device_nodes_path_is_good(path, device->domid)) {
-        snprintf(reason, size, "frontend: expected a directory below /local/domain/%u of at most %d bytes, found \"%s\"",
+        snprintf(reason, size,
+                 "frontend: expected a directory below /local/domain/%u of at most %d bytes, found \"%s\"",
                  device->domid, XENBUS_PATH_MAX - 1, error < 0 ? "something else" : path);
         return -EPROTO;
     }

@@ -56,7 +56,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     /* What is queued meanwhile waits for the next turn, after other events. */
     TAILQ_CONCAT(&batch, &now, turn.link);
     TAILQ_FOREACH(device, &batch, turn.link)
-        device->turn.list = &batch;
+    device->turn.list = &batch;
     while ((device = TAILQ_FIRST(&batch))) {
         device_queue_remove(device);
         if (take_look(&device->turn))

@@ -31,7 +31,8 @@ static int check_directory(const char *path)
         return -errno;
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022)) {
         log_error(NULL,
-                  "run directory %s: expected a directory of user %u that nobody else may write to, found owner %u, "
+                  "run directory %s: expected a directory of user %u that nobody else may write to, found "
+                  "owner %u, "
                   "mode %o",
                   path, geteuid(), st.st_uid, st.st_mode);
         return -EPERM;
@@ -62,8 +63,10 @@ int run_dir_lock(const char *path)
     if (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
         error = -errno;
         if (error == -EWOULDBLOCK && read(lock_fd, pid, sizeof(pid) - 1) > 0)
-            log_error(NULL, "another xensplitd (process %.*s) serves %s: stop it, or give this one its own --run-dir",
-                      (int)strcspn(pid, "\n"), pid, path);
+            log_error(
+                NULL,
+                "another xensplitd (process %.*s) serves %s: stop it, or give this one its own --run-dir",
+                (int)strcspn(pid, "\n"), pid, path);
         else
             log_error(NULL, "cannot lock %s/lock: %s", path, strerror(-error));
         run_dir_unlock();

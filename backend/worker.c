@@ -38,7 +38,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static void on_stop(struct letter *letter)
 {
-    struct worker_thread *thread = (struct worker_thread *)((char *)letter - offsetof(struct worker_thread, stop));
+    struct worker_thread *thread =
+        (struct worker_thread *)((char *)letter - offsetof(struct worker_thread, stop));
 
     event_base_loopbreak(thread->worker->base);
 }

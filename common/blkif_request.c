@@ -15,13 +15,13 @@ static const struct operation {
     bool has_data;
     bool is_write;
 } operations[] = {
-    [BLKIF_OP_READ] = { "read", .is_served = true, .has_data = true },
-    [BLKIF_OP_WRITE] = { "write", .is_served = true, .has_data = true, .is_write = true },
-    [BLKIF_OP_WRITE_BARRIER] = { "write-barrier", .has_data = true, .is_write = true },
-    [BLKIF_OP_FLUSH_DISKCACHE] = { "flush", .is_served = true },
-    [BLKIF_OP_RESERVED_1] = { "packet" },
-    [BLKIF_OP_DISCARD] = { "discard", .is_write = true },
-    [BLKIF_OP_INDIRECT] = { "indirect" },
+    [BLKIF_OP_READ] = { .name = "read", .is_served = true, .has_data = true },
+    [BLKIF_OP_WRITE] = { .name = "write", .is_served = true, .has_data = true, .is_write = true },
+    [BLKIF_OP_WRITE_BARRIER] = { .name = "write-barrier", .has_data = true, .is_write = true },
+    [BLKIF_OP_FLUSH_DISKCACHE] = { .name = "flush", .is_served = true },
+    [BLKIF_OP_RESERVED_1] = { .name = "packet" },
+    [BLKIF_OP_DISCARD] = { .name = "discard", .is_write = true },
+    [BLKIF_OP_INDIRECT] = { .name = "indirect" },
 };
 
 static const struct {

@@ -176,7 +176,8 @@ int xenbus_read_state(struct xs_handle *xs, xs_transaction_t t, const char *dir,
     return error;
 }
 
-int xenbus_write(struct xs_handle *xs, xs_transaction_t t, const char *dir, const char *key, const char *fmt, ...)
+int xenbus_write(struct xs_handle *xs, xs_transaction_t t, const char *dir, const char *key, const char *fmt,
+                 ...)
 {
     char path[XENSTORE_ABS_PATH_MAX + 1];
     char value[XENSTORE_PAYLOAD_MAX];

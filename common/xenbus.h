@@ -44,8 +44,8 @@ int xenbus_read_bool(struct xs_handle *xs, xs_transaction_t t, const char *dir, 
 /* XenbusStateUnknown when the node is absent; -EINVAL for a value outside the enumeration. */
 int xenbus_read_state(struct xs_handle *xs, xs_transaction_t t, const char *dir, enum xenbus_state *state);
 
-int xenbus_write(struct xs_handle *xs, xs_transaction_t t, const char *dir, const char *key, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+int xenbus_write(struct xs_handle *xs, xs_transaction_t t, const char *dir, const char *key, const char *fmt,
+                 ...) __attribute__((format(printf, 5, 6)));
 
 /*
  * Runs body in a transaction and commits; again when it collided with somebody else's. body returns 0, or a

@@ -44,7 +44,7 @@ static const action_table online = {
 static const action_table offline = {
     /*                               Unknown Initialg InitWait Initd  Conn   Closing Closed Reconfg Reconfd */
     [XenbusStateUnknown]        = {  none,   none,    none,    none,  none,  none,   none,  none,   none  },
-    [XenbusStateInitialising]   = {  destr,  setup,   setup,   setup, setup, destr,  destr, setup,  setup },
+    [XenbusStateInitialising]   = {  none,   setup,   setup,   setup, setup, destr,  destr, setup,  setup },
     [XenbusStateInitWait]       = {  destr,  none,    none,    conn,  conn,  close,  destr, none,   none  },
     [XenbusStateInitialised]    = {  destr,  none,    none,    conn,  conn,  close,  destr, none,   none  },
     [XenbusStateConnected]      = {  destr,  destr,   none,    none,  none,  close,  destr, none,   none  },
@@ -75,8 +75,8 @@ static const enum xenbus_state fresh_own[XENBUS_STATE_COUNT] = {
 /* A frontend that has given its rings and not begun to close. */
 static bool peer_is_active(enum xenbus_state peer)
 {
-    return peer == XenbusStateInitialised || peer == XenbusStateConnected || peer == XenbusStateReconfiguring ||
-           peer == XenbusStateReconfigured;
+    return peer == XenbusStateInitialised || peer == XenbusStateConnected ||
+           peer == XenbusStateReconfiguring || peer == XenbusStateReconfigured;
 }
 
 enum xenbus_action xenbus_fsm_backend(const struct xenbus_view *view)
@@ -96,8 +96,9 @@ enum xenbus_action xenbus_fsm_backend(const struct xenbus_view *view)
 const char *xenbus_action_name(enum xenbus_action action)
 {
     static const char *const names[XENBUS_ACTION_COUNT] = {
-        [XENBUS_ACTION_NONE] = "none",     [XENBUS_ACTION_SETUP] = "setup",   [XENBUS_ACTION_CONNECT] = "connect",
-        [XENBUS_ACTION_ADOPT] = "adopt",   [XENBUS_ACTION_CLOSE] = "close",   [XENBUS_ACTION_FINISH] = "finish",
+        [XENBUS_ACTION_NONE] = "none",       [XENBUS_ACTION_SETUP] = "setup",
+        [XENBUS_ACTION_CONNECT] = "connect", [XENBUS_ACTION_ADOPT] = "adopt",
+        [XENBUS_ACTION_CLOSE] = "close",     [XENBUS_ACTION_FINISH] = "finish",
         [XENBUS_ACTION_DESTROY] = "destroy",
     };
 

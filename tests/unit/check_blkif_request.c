@@ -22,9 +22,9 @@ static const struct blkif_limits plain = { .sectors = DISK_SECTORS, .sector_byte
 static const struct blkif_limits readonly = {
     .sectors = DISK_SECTORS, .sector_bytes = 512, .can_flush = true, .is_readonly = true
 };
-static const struct blkif_limits large_sector = {
-    .sectors = DISK_SECTORS, .sector_bytes = 4096, .can_flush = true
-};
+static const struct blkif_limits large_sector = { .sectors = DISK_SECTORS,
+                                                  .sector_bytes = 4096,
+                                                  .can_flush = true };
 static const struct blkif_limits no_flush = { .sectors = DISK_SECTORS, .sector_bytes = 512 };
 
 static struct blkif_command transfer(uint8_t operation, uint64_t sector, uint8_t count)
@@ -43,7 +43,9 @@ static enum blkif_verdict check(struct blkif_command command, const struct blkif
 
 static void test_decode_takes_every_field_in_both_layouts(void **state)
 {
-    struct blkif_request native = { .operation = 1, .nr_segments = 3, .id = ~0ULL, .sector_number = 1ULL << 40 };
+    struct blkif_request native = {
+        .operation = 1, .nr_segments = 3, .id = ~0ULL, .sector_number = 1ULL << 40
+    };
     struct blkif_x86_32_request packed = {
         .operation = 1, .nr_segments = 3, .id = ~0ULL, .sector_number = 1ULL << 40
     };
@@ -136,8 +138,8 @@ static void test_c04_segment_must_be_ordered_and_inside_its_page(void **state)
 
             command.seg[1].first_sect = (uint8_t)first;
             command.seg[1].last_sect = (uint8_t)last;
-            assert_int_equal(check(command, &plain), first <= last && last <= 7 ? BLKIF_VERDICT_OK :
-                                                                                 BLKIF_VERDICT_SEGMENT_RANGE);
+            assert_int_equal(check(command, &plain),
+                             first <= last && last <= 7 ? BLKIF_VERDICT_OK : BLKIF_VERDICT_SEGMENT_RANGE);
         }
     }
 }
@@ -222,7 +224,8 @@ static void test_c12_every_opcode_has_a_permission(void **state)
         }
         assert_non_null(blkif_operation_name((uint8_t)operation));
     }
-    assert_int_equal(check(transfer(BLKIF_OP_FLUSH_DISKCACHE, 0, 0), &no_flush), BLKIF_VERDICT_UNKNOWN_OPERATION);
+    assert_int_equal(check(transfer(BLKIF_OP_FLUSH_DISKCACHE, 0, 0), &no_flush),
+                     BLKIF_VERDICT_UNKNOWN_OPERATION);
 }
 
 static void test_flush_needs_no_segments_and_no_range(void **state)
@@ -235,10 +238,10 @@ static void test_verdicts_have_status_and_words(void **state)
 {
     for (unsigned int verdict = 0; verdict < BLKIF_VERDICTS; verdict++) {
         assert_non_null(blkif_verdict_text(verdict));
-        assert_int_equal(blkif_verdict_status(verdict),
-                         verdict == BLKIF_VERDICT_OK                  ? BLKIF_RSP_OKAY :
-                         verdict == BLKIF_VERDICT_UNKNOWN_OPERATION ? BLKIF_RSP_EOPNOTSUPP :
-                                                                      BLKIF_RSP_ERROR);
+        assert_int_equal(blkif_verdict_status(verdict), verdict == BLKIF_VERDICT_OK ? BLKIF_RSP_OKAY
+                                                        : verdict == BLKIF_VERDICT_UNKNOWN_OPERATION
+                                                            ? BLKIF_RSP_EOPNOTSUPP
+                                                            : BLKIF_RSP_ERROR);
     }
 }
 
