@@ -67,45 +67,62 @@ static int check_name(const char *name)
     return 0;
 }
 
+/* False when either is too long. */
+static bool box_set(struct box *box, const char *home, const char *name)
+{
+    size_t home_length = strlen(home), name_length = strlen(name);
+
+    if (name_length > BOX_NAME_MAX || home_length + 1 + name_length > BOX_DIR_MAX)
+        return false;
+    memcpy(box->name, name, name_length + 1);
+    memcpy(box->dir, home, home_length);
+    box->dir[home_length] = '/';
+    memcpy(box->dir + home_length + 1, name, name_length + 1);
+    return true;
+}
+
+/* Splits a directory's name into the box's and what is above it. */
+static int split_dir(const char *which, char home[PATH_MAX], const char **name)
+{
+    size_t length = 0;
+    char *slash;
+
+    if (*which != '/') {
+        if (!getcwd(home, PATH_MAX))
+            return -errno;
+        length = strlen(home);
+        home[length++] = '/';
+    }
+    if (length + strlen(which) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    memcpy(home + length, which, strlen(which) + 1);
+    for (length = strlen(home); length > 1 && home[length - 1] == '/'; length--)
+        home[length - 1] = '\0';
+    slash = strrchr(home, '/');
+    *slash = '\0';
+    *name = slash + 1;
+    return 0;
+}
+
 int box_find(struct box *box, const char *which)
 {
-    char home[PATH_MAX], dir[PATH_MAX + NAME_MAX + 2];
-    const char *env = getenv(XB_ENV_BOX);
+    const char *env = getenv(XB_ENV_BOX), *name;
+    char home[PATH_MAX];
     int error;
 
     if (!which)
         which = env && *env ? env : BOX_DEFAULT_NAME;
-    if (strchr(which, '/')) {
-        const char *name;
-
-        if (*which != '/' && !getcwd(home, sizeof(home)))
-            return -errno;
-        snprintf(dir, sizeof(dir), "%s%s%s", *which == '/' ? "" : home, *which == '/' ? "" : "/", which);
-        for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
-            dir[n - 1] = '\0';
-        name = strrchr(dir, '/') + 1;
+    name = which;
+    error = strchr(which, '/') ? split_dir(which, home, &name) : box_home(home, sizeof(home));
+    if (!error)
         error = check_name(name);
-        if (error)
-            return error;
-        snprintf(box->name, sizeof(box->name), "%s", name);
-    } else {
-        error = check_name(which);
-        if (!error)
-            error = box_home(home, sizeof(home));
-        if (error)
-            return error;
-        snprintf(box->name, sizeof(box->name), "%s", which);
-        snprintf(dir, sizeof(dir), "%s/%s", home, which);
-    }
-    if (strlen(dir) > BOX_DIR_MAX) {
-        cmd_fail(
-            "the box directory %s has %zu characters; sockets are made in it, so it may have at most %zu: "
-            "choose a shorter $%s",
-            dir, strlen(dir), BOX_DIR_MAX, BOX_ENV_HOME);
-        return -ENAMETOOLONG;
-    }
-    memcpy(box->dir, dir, strlen(dir) + 1);
-    return 0;
+    if (error || box_set(box, home, name))
+        return error;
+    cmd_fail("the box directory %s/%s has %zu characters; sockets are made in it, so it may have at most "
+             "%zu: choose "
+             "a shorter $%s",
+             home, name, strlen(home) + 1 + strlen(name), BOX_DIR_MAX, BOX_ENV_HOME);
+    return -ENAMETOOLONG;
 }
 
 int box_find_up(struct box *box, const char *which, struct box_status *status)
@@ -206,11 +223,7 @@ int box_for_each(int (*fn)(const struct box *box, const struct box_status *statu
         struct box_status status;
         struct box box;
 
-        if (strlen(home) + 1 + strlen(entries[i]->d_name) <= BOX_DIR_MAX &&
-            strlen(entries[i]->d_name) <= BOX_NAME_MAX) {
-            snprintf(box.name, sizeof(box.name), "%s", entries[i]->d_name);
-            snprintf(box.dir, sizeof(box.dir), "%.*s/%s", (int)(BOX_DIR_MAX - 1 - strlen(box.name)), home,
-                     box.name);
+        if (box_set(&box, home, entries[i]->d_name)) {
             box_probe(&box, &status);
             if (status.state > BOX_FOREIGN)
                 sum += fn(&box, &status, arg);

@@ -20,7 +20,7 @@
 
 enum { OPTION_DOMID = 256, OPTION_MEMORY, OPTION_JSON, OPTION_REASON };
 
-enum { CREATE, DESTROY, LIST, PAUSE, UNPAUSE, SHUTDOWN };
+enum { CREATE, DESTROY, LIST, PAUSE, UNPAUSE, SHUTDOWN, DOMAIN_COMMANDS };
 
 static const struct command domain_commands[];
 
@@ -216,15 +216,46 @@ static const struct cmd_option shutdown_options[] = {
 };
 
 static const struct command domain_commands[] = {
-    [CREATE] = { "create", "[NAME] [OPTION]...", "creates a domain and prints its number", create_options,
-                 create },
-    [DESTROY] = { "destroy", "DOMAIN", "destroys a domain, with its devices and processes", NULL, destroy },
-    [LIST] = { "list", "[--json]", "lists the domains", list_options, list },
-    [PAUSE] = { "pause", "DOMAIN", "marks a domain as paused", NULL, pause_domain },
-    [UNPAUSE] = { "unpause", "DOMAIN", "marks it as running again", NULL, unpause },
-    [SHUTDOWN] = { "shutdown", "DOMAIN [--reason=REASON]", "a domain ends by itself", shutdown_options,
-                   shutdown_domain },
-    { 0 },
+    [CREATE] = {
+        .name = "create",
+        .arguments = "[NAME] [OPTION]...",
+        .summary = "creates a domain and prints its number",
+        .options = create_options,
+        .run = create,
+    },
+    [DESTROY] = {
+        .name = "destroy",
+        .arguments = "DOMAIN",
+        .summary = "destroys a domain, with its devices and processes",
+        .run = destroy,
+    },
+    [LIST] = {
+        .name = "list",
+        .arguments = "[--json]",
+        .summary = "lists the domains",
+        .options = list_options,
+        .run = list,
+    },
+    [PAUSE] = {
+        .name = "pause",
+        .arguments = "DOMAIN",
+        .summary = "marks a domain as paused",
+        .run = pause_domain,
+    },
+    [UNPAUSE] = {
+        .name = "unpause",
+        .arguments = "DOMAIN",
+        .summary = "marks it as running again",
+        .run = unpause,
+    },
+    [SHUTDOWN] = {
+        .name = "shutdown",
+        .arguments = "DOMAIN [--reason=REASON]",
+        .summary = "makes a domain end, as if by itself",
+        .options = shutdown_options,
+        .run = shutdown_domain,
+    },
+    [DOMAIN_COMMANDS] = { 0 },
 };
 
 const struct command command_domain = {
