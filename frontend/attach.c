@@ -17,7 +17,6 @@
 
 #define CLAIM_KEY "xenfront-owner"
 #define WATCH_TOKEN "xenfront"
-#define TRANSACTION_TRIES 100
 
 /* The only device of a kind. */
 static int device_pick(struct attach *attach, const char *kind_dir, const char *kind, uint32_t *devid)
@@ -173,10 +172,19 @@ bool attach_take_events(struct attach *attach)
 static int state_read(struct attach *attach, const char *dir, enum xenbus_state *state)
 {
     int err = xenbus_read_state(attach->xs, XBT_NULL, dir, state);
+    char *found;
 
-    if (err == -EACCES || err == -EINVAL) {
+    if (err == -EACCES) {
         *state = XenbusStateUnknown;
         return 0;
+    }
+    if (err == -EINVAL) {
+        found = xenbus_read(attach->xs, XBT_NULL, dir, "state");
+        front_error_set(attach->error, -EPROTO,
+                        "xenstore: %s/state: a state from 0 to %d expected, found '%.40s'", dir,
+                        XENBUS_STATE_COUNT - 1, found ? found : "");
+        free(found);
+        return -EPROTO;
     }
     if (err < 0)
         return front_error_set(attach->error, err, "xenstore: cannot read %s/state: %s", dir, strerror(-err));
@@ -200,26 +208,30 @@ int attach_switch(struct attach *attach, enum xenbus_state state)
     return 0;
 }
 
+struct transaction {
+    struct attach *attach;
+    attach_fn fn;
+    void *arg;
+    int result; /* of fn: it has set the sentence for it */
+};
+
+static int transaction_body(struct xs_handle *xs, xs_transaction_t t, void *arg)
+{
+    struct transaction *transaction = arg;
+
+    transaction->result = transaction->fn(transaction->attach, t, transaction->arg);
+    return transaction->result;
+}
+
 int attach_transact(struct attach *attach, attach_fn fn, void *arg)
 {
-    for (int i = 0; i < TRANSACTION_TRIES; i++) {
-        xs_transaction_t t = xs_transaction_start(attach->xs);
-        int err;
+    struct transaction transaction = { attach, fn, arg, 0 };
+    int err = xenbus_transact(attach->xs, transaction_body, &transaction);
 
-        if (t == XBT_NULL)
-            return front_error_set(attach->error, -errno, "xenstore: cannot start a transaction: %s",
-                                   strerror(errno));
-        err = fn(attach, t, arg);
-        if (xs_transaction_end(attach->xs, t, err != 0))
-            return err;
-        if (err)
-            return err;
-        if (errno != EAGAIN)
-            return front_error_set(attach->error, -errno, "xenstore: cannot commit to %s: %s", attach->dir,
-                                   strerror(errno));
-    }
-    return front_error_set(attach->error, -EAGAIN, "xenstore: %s is too busy: %d transactions collided",
-                           attach->dir, TRANSACTION_TRIES);
+    if (err < 0 && err != transaction.result)
+        front_error_set(attach->error, err, "xenstore: a transaction on %s failed: %s", attach->dir,
+                        strerror(-err));
+    return err;
 }
 
 static int claim_take(struct attach *attach, xs_transaction_t t, void *arg)

@@ -24,8 +24,8 @@ struct attach {
     uint32_t backend_domid;
     bool is_watching;
     bool has_claim;
-    char claim[128];               /* what stands in the store when the device is ours */
-    char dir[XENBUS_PATH_MAX];     /* device/<kind>/<devid>, relative to the own domain */
+    char claim[128]; /* what stands in the store when the device is ours */
+    char dir[XENBUS_PATH_MAX]; /* device/<kind>/<devid>, relative to the own domain */
     char backend[XENBUS_PATH_MAX]; /* absolute */
 };
 

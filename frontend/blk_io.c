@@ -16,7 +16,7 @@ struct xenfront_buffer {
     struct xenfront_blk *blk;
     struct region region;
     xengntshr_handle *shr; /* of its own: the buffer may be freed after the connection */
-    uint32_t busy;         /* requests that use it */
+    uint32_t busy; /* requests that use it */
     size_t length;
 };
 

@@ -18,7 +18,7 @@
 
 #include "frontend/blkfront.h"
 
-#define MAX_PASSES 8    /* over the ring, in one call */
+#define MAX_PASSES 8 /* over the ring, in one call */
 #define IDLE_EVENTS 16u /* in a row, before unmasking is delayed */
 #define MAX_DELAY_MS 16u
 #define SPIN_CHECK 32 /* looks at the ring between two looks at the clock */

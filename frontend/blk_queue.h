@@ -22,18 +22,18 @@
  */
 struct blk_io {
     struct blk_io *next; /* in the list of free or of waiting ones */
-    uint8_t operation;   /* BLKIF_OP_* */
+    uint8_t operation; /* BLKIF_OP_* */
     bool is_waiting;
-    int status;      /* the first error */
-    uint32_t parts;  /* on the ring */
+    int status; /* the first error */
+    uint32_t parts; /* on the ring */
     uint64_t sector; /* of the next part */
-    size_t left;     /* bytes that are not on the ring yet */
+    size_t left; /* bytes that are not on the ring yet */
     size_t length;
-    struct iov_cursor cursor;    /* of the next part, when the data is copied */
-    struct iovec single;         /* what the cursor walks, when the program gave no vector */
+    struct iov_cursor cursor; /* of the next part, when the data is copied */
+    struct iovec single; /* what the cursor walks, when the program gave no vector */
     const struct region *direct; /* the data's pages, when it is not copied */
-    size_t direct_at;            /* byte in them, of the next part */
-    uint32_t *busy;              /* counts the requests that use `direct` */
+    size_t direct_at; /* byte in them, of the next part */
+    uint32_t *busy; /* counts the requests that use `direct` */
     xenfront_blk_fn fn;
     void *cookie;
 };

@@ -34,7 +34,7 @@ struct blk_slot {
 struct blk_ring {
     blkif_front_ring_t front;
     RING_IDX published; /* our producer index as last pushed: the shared one is not ours to believe */
-    RING_IDX seen;      /* the backend's producer index as last checked */
+    RING_IDX seen; /* the backend's producer index as last checked */
     bool is_broken;
     uint32_t free_count;
     uint32_t free[BLK_RING_SLOTS];
@@ -57,7 +57,7 @@ void blk_ring_put(struct blk_ring *ring, struct blkif_request *request);
 bool blk_ring_push(struct blk_ring *ring);
 
 struct blk_answer {
-    uint32_t slot;     /* free again */
+    uint32_t slot; /* free again */
     uint8_t operation; /* as asked */
     int16_t status;
 };

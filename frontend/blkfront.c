@@ -21,7 +21,7 @@
 #define MAX_DEPTH 65536u
 #define DEFAULT_DATA_PAGES ((uint32_t)BLK_RING_SLOTS * BLKIF_MAX_SEGMENTS_PER_REQUEST)
 #define MAX_DATA_PAGES 65536u
-#define MAX_STEPS 32         /* actions without waiting in between: a handshake has at most six */
+#define MAX_STEPS 32 /* actions without waiting in between: a handshake has at most six */
 #define PEER_CLOSE_MS 10000u /* to finish what is in flight when it is the backend that closes */
 
 static int option_resolve(uint32_t given, uint32_t fallback, uint32_t min, uint32_t max, uint32_t *value)
@@ -386,6 +386,7 @@ int xenfront_blk_start(struct xenfront_blk *blk, uint32_t timeout_ms)
     err = attach_claim(&blk->attach, blk->options.flags & XENFRONT_BLK_TAKEOVER);
     if (err < 0)
         return err;
+    xenbus_clear_error(blk->attach.xs, blk->attach.dir);
     err = attach_watch(&blk->attach);
     if (err < 0) {
         attach_release(&blk->attach);

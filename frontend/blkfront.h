@@ -20,15 +20,15 @@ struct xenfront_blk {
     enum attach_phase phase;
     int cause; /* why it is broken: a negative errno */
     int close_result;
-    bool is_open;     /* attach is valid */
-    bool is_linked;   /* link is valid */
+    bool is_open; /* attach is valid */
+    bool is_linked; /* link is valid */
     bool is_draining; /* closing, as soon as nothing is in flight */
-    bool is_inside;   /* a function that runs callbacks is running */
+    bool is_inside; /* a function that runs callbacks is running */
     bool has_info;
-    uint64_t deadline_ms;        /* of connecting or closing; 0: none */
-    uint64_t progress_ms;        /* when responses were last seen to come, or the first request went out */
+    uint64_t deadline_ms; /* of connecting or closing; 0: none */
+    uint64_t progress_ms; /* when responses were last seen to come, or the first request went out */
     uint64_t progress_responses; /* stats.ring_responses then */
-    uint32_t spins;              /* waits that ended without sleeping, since the last pump */
+    uint32_t spins; /* waits that ended without sleeping, since the last pump */
 
     struct attach attach;
     struct blk_link link;
@@ -37,11 +37,11 @@ struct xenfront_blk {
     struct xenfront_blk_stats stats;
 
     int epoll_fd;
-    bool is_masked;            /* an event was taken and not unmasked yet */
-    bool is_again;             /* the pump stopped with work left */
-    uint32_t idle_events;      /* in a row, without a response behind them */
+    bool is_masked; /* an event was taken and not unmasked yet */
+    bool is_again; /* the pump stopped with work left */
+    uint32_t idle_events; /* in a row, without a response behind them */
     uint64_t responses_before; /* stats.ring_responses at the last event */
-    uint64_t unmask_ms;        /* not before; 0: at once */
+    uint64_t unmask_ms; /* not before; 0: at once */
 };
 
 /* blkfront.c */

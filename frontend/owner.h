@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 int owner_print(char *buf, size_t size); /* of the calling process; 0 or a negative errno */
-bool owner_is_alive(const char *text);   /* false for anything that owner_print() did not write */
+bool owner_is_alive(const char *text); /* false for anything that owner_print() did not write */
 int owner_pid(const char *text);
 
 #endif

@@ -45,27 +45,27 @@ enum xenfront_state {
     XENFRONT_IDLE, /* new, opened, or closed by the program: may connect */
     XENFRONT_CONNECTING,
     XENFRONT_CONNECTED, /* takes requests */
-    XENFRONT_CLOSING,   /* finishes what is in flight, then shakes hands with the backend */
+    XENFRONT_CLOSING, /* finishes what is in flight, then shakes hands with the backend */
     XENFRONT_BROKEN, /* latched: backend gone, closed or caught lying; close it, then it may connect again */
 };
 
 struct xenfront_blk_options {
-    size_t size;         /* sizeof(struct xenfront_blk_options): the version of this structure */
-    uint32_t depth;      /* requests that the program may have in flight, 1 to 65536; 0: 128 */
+    size_t size; /* sizeof(struct xenfront_blk_options): the version of this structure */
+    uint32_t depth; /* requests that the program may have in flight, 1 to 65536; 0: 128 */
     uint32_t data_pages; /* granted pages for data, from 11; 0: 11 for each slot of the ring (352) */
-    uint32_t spin_us;    /* xenfront_blk_wait() looks at the ring for so long before it sleeps; 0: never */
+    uint32_t spin_us; /* xenfront_blk_wait() looks at the ring for so long before it sleeps; 0: never */
     uint32_t
         io_timeout_ms; /* no response for so long with requests in flight is an error; 0: wait for ever */
-    uint32_t flags;    /* XENFRONT_BLK_* */
+    uint32_t flags; /* XENFRONT_BLK_* */
 };
 
-#define XENFRONT_BLK_TAKEOVER 1u      /* connect although another driver seems to use the device */
+#define XENFRONT_BLK_TAKEOVER 1u /* connect although another driver seems to use the device */
 #define XENFRONT_BLK_NO_PERSISTENT 2u /* do not offer that the backend keeps our pages mapped */
 
 /* What the backend says about the disk, checked. Valid while connected. */
 struct xenfront_blk_info {
     uint64_t size_bytes;
-    uint64_t sectors;     /* of 512 bytes */
+    uint64_t sectors; /* of 512 bytes */
     uint32_t sector_size; /* logical: offsets and lengths are multiples of it */
     uint32_t physical_sector_size;
     uint32_t devid;
@@ -76,9 +76,9 @@ struct xenfront_blk_info {
     bool is_cdrom;
     bool is_removable;
     bool has_flush;
-    bool has_barrier;               /* offered by the backend; this library uses flush */
-    bool has_discard;               /* offered by the backend; this library does not use it */
-    bool is_persistent;             /* both ends offer persistent grants */
+    bool has_barrier; /* offered by the backend; this library uses flush */
+    bool has_discard; /* offered by the backend; this library does not use it */
+    bool is_persistent; /* both ends offer persistent grants */
     uint32_t max_indirect_segments; /* offered by the backend; 0: none */
     uint32_t max_ring_page_order;
     uint32_t max_queues;
@@ -89,12 +89,12 @@ struct xenfront_blk_info {
 struct xenfront_blk_stats {
     uint64_t reads, writes, flushes; /* requests of the program that were completed */
     uint64_t bytes_read, bytes_written;
-    uint64_t errors;                        /* requests that were completed with an error */
+    uint64_t errors; /* requests that were completed with an error */
     uint64_t ring_requests, ring_responses; /* what went over the ring for them */
-    uint64_t kicks;                         /* event channel notifications sent */
-    uint64_t interrupts;                    /* event channel notifications received */
-    uint64_t spurious;                      /* of these, without any response behind them */
-    uint64_t quarantined_pages;             /* pages that could not be taken back from the backend */
+    uint64_t kicks; /* event channel notifications sent */
+    uint64_t interrupts; /* event channel notifications received */
+    uint64_t spurious; /* of these, without any response behind them */
+    uint64_t quarantined_pages; /* pages that could not be taken back from the backend */
 };
 
 /*

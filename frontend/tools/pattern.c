@@ -31,8 +31,10 @@ uint64_t random_below(uint64_t *state, uint64_t bound)
 void pattern_fill(uint8_t *data, uint64_t seed, uint64_t sector, uint64_t sequence)
 {
     uint64_t words[PATTERN_WORDS] = { PATTERN_MAGIC, seed, sector, sequence };
-    uint64_t state = seed ^ sector * 0xd1342543de82ef95u ^ sequence << 40;
+    uint64_t state = seed;
 
+    state = random_next(&state) ^ sector;
+    state = random_next(&state) ^ sequence;
     for (size_t i = WORD_DATA; i < PATTERN_WORDS; i++)
         words[i] = random_next(&state);
     memcpy(data, words, PATTERN_SECTOR);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * vdev.c: names of virtual block devices and their numbers, as xen-vbd-interface(7) defines them. Pure.
+ * vbd_name.c: names of virtual block devices and their numbers, as xen-vbd-interface(7) defines them. Pure.
  *
  * A number is an encoding of {interface, disk, partition}, not a Linux device number, though the old part of
  * it looks like one.
