@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
-/*
- * env.c: environment variables of a box's processes. In a build with a sanitizer the replacement libraries need its
- * run-time library, which has to be loaded first, also into programs that were built without: it is taken from
- * our own link map.
- */
+/* env.c: environment variables of a box's processes. */
 #include <config.h>
 
 #include <errno.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,17 +57,6 @@ int env_preload(const char *path)
     return prepend("LD_PRELOAD", path);
 }
 
-static int find_sanitizer(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    static const char *const runtimes[] = { "/libasan.so", "/libtsan.so", "/libclang_rt." };
-    const char **found = arg;
-
-    for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
-        if (strstr(info->dlpi_name, runtimes[i]))
-            *found = info->dlpi_name;
-    return *found != NULL;
-}
-
 static int set_domid(uint16_t domid)
 {
     char text[8];
@@ -83,7 +67,6 @@ static int set_domid(uint16_t domid)
 
 int env_enter(const struct box *box, uint16_t domid)
 {
-    const char *sanitizer = NULL;
     char store[BOX_PATH_MAX];
     int error;
 
@@ -93,8 +76,5 @@ int env_enter(const struct box *box, uint16_t domid)
         error = set_domid(domid);
     if (!error)
         error = prepend("LD_LIBRARY_PATH", env_libdir());
-    dl_iterate_phdr(find_sanitizer, &sanitizer);
-    if (!error && sanitizer)
-        error = env_preload(sanitizer);
     return error;
 }
