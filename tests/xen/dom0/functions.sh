@@ -53,7 +53,7 @@ guest_said_or_gone() { guest_said "$1" "$2" || guest_gone "$1"; }
 # guest_finish NAME SECONDS: waits for the end of guest() and of its domain; fails when guest() did.
 guest_finish() {
     guest_expect "$1" "$2" '^guest: over '
-    guest_console "$1" | grep '^figure: ' || true
+    guest_console "$1" | sed -n '/^guest: up/,$p' | grep -v '^\[' || true
     guest_said "$1" '^guest: over 0' || fail "guest $1: $(guest_console "$1" |
         sed -n 's/^reason: //p; s/^guest: over/guest() ended with status/p' | head -n 1)"
     until_true 60 guest_gone "$1" || fail "domain $1 does not go away after its power-off"

@@ -191,6 +191,9 @@ base_build() {
     done
     mv "$root/.guest" "$BASE/guest"
     programs_copy "$root" "$BASE/guest" /usr/bin/busybox "${programs[@]}"
+    for file in "$root"/usr/lib/*/libgcc_s.so.1; do # glibc opens it when a thread is cancelled
+        install -D "$file" "$BASE/guest${file#"$root"}"
+    done
     tree_add_applets "$BASE/guest"
     archive_tree "$BASE/guest" > "$BASE/guest.cpio"
     archive_tree "$root" | zstd -q -3 -T0 > "$BASE/dom0.cpio.zst"

@@ -36,7 +36,7 @@ XEN_PACKAGES_UNWANTED='^(gcc-|perl|python|libpython|mawk|base-files|tar$|dpkg|de
 XEN_PACKAGES_UNWANTED=${XEN_PACKAGES_UNWANTED//$'\n'/}
 
 # Test programs, as targets of the build; they go to /usr/bin.
-: "${XEN_TEST_PROGRAMS=}"
+: "${XEN_TEST_PROGRAMS=tests/xen/xencheck}"
 
 # Kernel modules, with their dependencies. The guests' list is what a frontend may need, nothing of backends.
 XEN_DOM0_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback virtio_pci

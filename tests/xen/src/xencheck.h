@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * xencheck.h: one program that says what grants and event channels do, on the real Xen or on an emulated one.
+ *
+ * Two processes in two domains: the runner goes through tables of checks; the peer shares pages and answers events
+ * as the runner asks it to. They talk through two nodes in the store. Each expectation was observed on the real
+ * Xen first; where an emulation differs, the emulation is wrong.
+ */
+#ifndef XENCHECK_H
+#define XENCHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xenevtchn.h>
+#include <xengnttab.h>
+#include <xenstore.h>
+
+#define PAGE 4096 /* of a grant, whatever the machine's is */
+#define REFS_MAX 256 /* that fit one answer through the store */
+
+/* How the runner's kernel maps grants: it decides how many mappings a page can have. */
+enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV };
+
+struct link {
+    struct xs_handle *xs;
+    char in[128], out[128]; /* nodes that we read and write */
+    unsigned int sequence; /* of the last message that was taken */
+    bool is_peer;
+};
+
+struct check_env {
+    uint32_t domid; /* the peer's */
+    enum memory_kind memory;
+    struct link link;
+    xengnttab_handle *gnttab; /* opened for each check */
+    xenevtchn_handle *evtchn;
+    char failure[512]; /* of the check that runs */
+};
+
+struct check {
+    const char *name;
+    void (*fn)(struct check_env *env);
+};
+
+extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[];
+
+/* link.c. Functions return 0 or negative errno and never log. */
+int link_open(struct link *link, const char *dir, bool is_peer);
+void link_close(struct link *link);
+/* Waits for the other's next message and copies it; -ETIMEDOUT after so many milliseconds (-1: never). */
+int link_receive(struct link *link, char *text, size_t size, int timeout_ms);
+int link_send(struct link *link, const char *text);
+
+/* peer.c: serves until it is told to quit. */
+int peer_serve(struct link *link, uint32_t domid);
+
+/* Asks the peer; the answer without its "ok". A refusal or silence fails the check, and returns "". */
+const char *peer_ask(struct check_env *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same where a refusal is expected: "ok ..." or "ERRNO". */
+const char *peer_try(struct check_env *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct share {
+    unsigned int id;
+    uint32_t count;
+    uint32_t refs[REFS_MAX];
+};
+
+/* The peer shares pages and fills them with the pattern of seed 1. */
+struct share peer_share(struct check_env *env, uint32_t count, bool is_writable);
+void peer_unshare(struct check_env *env, const struct share *share);
+
+/* Deterministic contents: what byte `offset` of page `page` holds under a seed; never zero. */
+uint8_t pattern_byte(unsigned int seed, unsigned int page, unsigned int offset);
+void pattern_fill(void *address, unsigned int seed, unsigned int page);
+bool pattern_matches(const void *address, unsigned int seed, unsigned int page);
+
+/* Touches memory that may fault: true when it did not. */
+bool probe_read(const volatile void *address);
+bool probe_write(volatile void *address);
+
+/* The next port that is pending on the runner's handle within so many milliseconds, unmasked or not; 0: none. */
+evtchn_port_t event_wait(xenevtchn_handle *evtchn, int timeout_ms);
+
+/* The first failure of a check counts; the check returns at once. */
+void check_fail(struct check_env *env, const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+#define EXPECT(env, condition, ...)                                                                                    \
+    do {                                                                                                               \
+        if ((env)->failure[0])                                                                                         \
+            return;                                                                                                    \
+        if (!(condition)) {                                                                                            \
+            check_fail(env, __FILE__, __LINE__, __VA_ARGS__);                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+/* What a call returned, and which errno with it. */
+#define EXPECT_ERRNO(env, call, expected)                                                                              \
+    do {                                                                                                               \
+        errno = 0;                                                                                                     \
+        long returned_ = (long)(call);                                                                                 \
+        EXPECT(env, (returned_ == -1 || returned_ == 0) && errno == (expected), "%s: returned %ld with %s, expected %s", #call, \
+               returned_, errno_name(errno), errno_name(expected));                                                    \
+    } while (0)
+
+const char *errno_name(int error);
+/* A figure worth seeing, such as a limit. */
+void check_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
