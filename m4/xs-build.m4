@@ -57,6 +57,9 @@ AC_DEFUN([XS_SANITIZERS], [
     XS_CFLAGS=`AS_ECHO(["$XS_CFLAGS"]) | $SED 's/-D_FORTIFY_SOURCE=2//'`
     XS_CFLAGS="$XS_CFLAGS $xs_san"
     XS_LDFLAGS="$XS_LDFLAGS $xs_san"
+    dnl Instrumented code hides value ranges from gcc: these warnings guess then. The plain build keeps them.
+    m4_foreach_w([flag], [-Wno-format-truncation -Wno-stringop-truncation -Wno-maybe-uninitialized],
+      [XS_TRY_FLAG([XS_CFLAGS], flag)])
   ])
   AS_IF([test "$enable_sanitizers" = no], [xs_sanitizer_list=], [xs_sanitizer_list=$enable_sanitizers])
   AC_SUBST([SANITIZER_LIST], [$xs_sanitizer_list])
