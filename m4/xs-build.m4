@@ -21,7 +21,7 @@ AC_DEFUN([XS_HARDENING], [
   XS_CFLAGS="-Wall -Wextra"
   XS_LDFLAGS=
   m4_foreach_w([flag], [-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
-                        -Wformat=2 -Wvla -Wimplicit-fallthrough -Wno-unused-parameter],
+                        -Wformat=2 -Wvla -Wimplicit-fallthrough -Wno-unused-parameter -Wno-missing-field-initializers],
     [XS_TRY_FLAG([XS_CFLAGS], flag)])
   AS_IF([test "$enable_werror" = yes], [XS_CFLAGS="$XS_CFLAGS -Werror"])
   AS_IF([test "$enable_hardening" = yes], [
