@@ -165,6 +165,11 @@ int box_watch(struct box *box, int fd, uint32_t events, struct source *source)
     return epoll_ctl(box->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+void box_unwatch(struct box *box, int fd)
+{
+    epoll_ctl(box->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void box_bury(struct box *box, struct source *source)
 {
     source->ready = NULL;
