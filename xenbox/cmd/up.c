@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,28 +29,29 @@ static const char *const xenstored_patterns[] = {
     "/usr/libexec/xen/bin/xenstored",
 };
 
-/* The newest of those that are installed, to be freed; NULL: none. */
-static char *find_xenstored(void)
+/* The newest of those that are installed; an empty path: none. */
+static void find_xenstored(char path[PATH_MAX])
 {
-    char *path = NULL;
-
-    for (size_t i = 0; !path && i < sizeof(xenstored_patterns) / sizeof(xenstored_patterns[0]); i++) {
+    *path = '\0';
+    for (size_t i = 0; !*path && i < sizeof(xenstored_patterns) / sizeof(xenstored_patterns[0]); i++) {
         glob_t found = { 0 };
 
         if (glob(xenstored_patterns[i], 0, NULL, &found) == 0)
-            path = strdup(found.gl_pathv[found.gl_pathc - 1]);
+            snprintf(path, PATH_MAX, "%s", found.gl_pathv[found.gl_pathc - 1]);
         globfree(&found);
     }
-    return path;
 }
 
 static int check_programs(struct supervisor_plan *plan)
 {
-    char path[4096];
+    static char installed[PATH_MAX];
+    char path[PATH_MAX];
 
-    if (!plan->xenstored)
-        plan->xenstored = find_xenstored();
-    if (!plan->xenstored)
+    if (!plan->xenstored) {
+        find_xenstored(installed);
+        plan->xenstored = installed;
+    }
+    if (!*plan->xenstored)
         return cmd_fail("there is no xenstored: install the Debian package xen-utils-4.17, or name one with "
                         "--xenstored=PROGRAM");
     if (access(plan->xenstored, X_OK) < 0)
