@@ -43,7 +43,7 @@ static void queue_release(struct blk_queue *queue)
     if (queue->pass_event)
         event_free(queue->pass_event);
     queue->pass_event = NULL;
-    buffer_pool_stop_waiting(engine_buffers(queue->worker->engine), &queue->waiter);
+    buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
     if (queue->page)
         xengnttab_unmap(queue->worker->gnttab, queue->page, 1);
     queue->page = NULL;
@@ -54,11 +54,12 @@ static void queue_release(struct blk_queue *queue)
 
 static void queue_break(struct blk_queue *queue)
 {
-    queue_say(queue,
-              "ring: expected a request producer at most %u ahead of the responses (%u consumed, %u answered), "
-              "found %u",
-              BLKIF_RING_SLOTS, queue->ring.native.req_cons, queue->ring.native.rsp_prod_pvt,
-              blkif_ring_load(&queue->ring.native.sring->req_prod));
+    queue_say(
+        queue,
+        "ring: expected a request producer at most %u ahead of the responses (%u consumed, %u answered), "
+        "found %u",
+        BLKIF_RING_SLOTS, queue->ring.native.req_cons, queue->ring.native.rsp_prod_pvt,
+        blkif_ring_load(&queue->ring.native.sring->req_prod));
     queue->state = BLK_QUEUE_BROKEN;
     queue->on_broken(queue);
 }
@@ -176,6 +177,8 @@ static void queue_pass(struct blk_queue *queue)
             break;
     }
     queue->is_passing = false;
+    if (queue->waiter.is_promised) /* there was no need for it */
+        buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
     if (queue->state == BLK_QUEUE_STOPPING && queue->owed == 0) {
         queue_release(queue);
         queue->on_stopped(queue);

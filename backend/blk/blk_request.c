@@ -51,7 +51,7 @@ bool blk_request_accept(struct blk_request *request)
     request->data = disk_window(queue->disk, io->op, io->offset_bytes, io->length_bytes);
     request->is_window = request->data != NULL;
     if (!request->data)
-        request->data = buffer_pool_take(engine_buffers(queue->worker->engine));
+        request->data = buffer_pool_take(engine_buffers(queue->worker->engine), &queue->waiter);
     request->iov.iov_base = request->data;
     request->iov.iov_len = io->length_bytes;
     io->iov = &request->iov;

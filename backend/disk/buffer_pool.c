@@ -31,34 +31,61 @@ void buffer_pool_fini(struct buffer_pool *pool)
     memset(pool, 0, sizeof(*pool));
 }
 
-void *buffer_pool_take(struct buffer_pool *pool)
+/* A buffer that was never used: the first of a chunk makes the chunk known to the engine. */
+static unsigned int take_fresh(struct buffer_pool *pool)
+{
+    unsigned int chunk = pool->fresh / BUFFER_POOL_CHUNK_BUFFERS;
+
+    if (pool->fresh % BUFFER_POOL_CHUNK_BUFFERS == 0 && pool->on_chunk)
+        pool->is_registered[chunk] =
+            pool->on_chunk(pool->on_chunk_arg, chunk, pool->memory + chunk * BUFFER_POOL_CHUNK_BYTES);
+    return pool->fresh++;
+}
+
+void *buffer_pool_take(struct buffer_pool *pool, struct buffer_waiter *waiter)
 {
     unsigned int number;
 
-    if (pool->free_count > 0) {
-        number = pool->free[--pool->free_count];
-    } else if (pool->fresh < BUFFER_POOL_BUFFERS) {
-        unsigned int chunk = pool->fresh / BUFFER_POOL_CHUNK_BUFFERS;
-
-        if (pool->fresh % BUFFER_POOL_CHUNK_BUFFERS == 0 && pool->on_chunk)
-            pool->is_registered[chunk] =
-                pool->on_chunk(pool->on_chunk_arg, chunk, pool->memory + chunk * BUFFER_POOL_CHUNK_BYTES);
-        number = pool->fresh++;
-    } else {
+    if (waiter->is_promised) {
+        waiter->is_promised = false;
+        pool->promised--;
+    } else if (pool->free_count + BUFFER_POOL_BUFFERS - pool->fresh <= pool->promised) {
         return NULL;
     }
+    number = pool->free_count > 0 ? pool->free[--pool->free_count] : take_fresh(pool);
     return pool->memory + (size_t)number * BUFFER_BYTES;
+}
+
+static void unlink_waiter(struct buffer_pool *pool, struct buffer_waiter *waiter)
+{
+    struct buffer_waiter **link = &pool->first, *before = NULL;
+
+    while (*link != waiter) {
+        before = *link;
+        link = &before->next;
+    }
+    *link = waiter->next;
+    if (pool->last == waiter)
+        pool->last = before;
+    waiter->is_waiting = false;
+}
+
+static void promise_next(struct buffer_pool *pool)
+{
+    struct buffer_waiter *waiter = pool->first;
+
+    if (!waiter)
+        return;
+    unlink_waiter(pool, waiter);
+    waiter->is_promised = true;
+    pool->promised++;
+    waiter->wake(waiter);
 }
 
 void buffer_pool_give(struct buffer_pool *pool, void *buffer)
 {
-    struct buffer_waiter *waiter = pool->first;
-
     pool->free[pool->free_count++] = (uint16_t)(((char *)buffer - pool->memory) / BUFFER_BYTES);
-    if (waiter) {
-        buffer_pool_stop_waiting(pool, waiter);
-        waiter->wake(waiter);
-    }
+    promise_next(pool);
 }
 
 void buffer_pool_wait(struct buffer_pool *pool, struct buffer_waiter *waiter)
@@ -74,20 +101,15 @@ void buffer_pool_wait(struct buffer_pool *pool, struct buffer_waiter *waiter)
     pool->last = waiter;
 }
 
-void buffer_pool_stop_waiting(struct buffer_pool *pool, struct buffer_waiter *waiter)
+void buffer_pool_leave(struct buffer_pool *pool, struct buffer_waiter *waiter)
 {
-    struct buffer_waiter **link = &pool->first, *before = NULL;
-
-    if (!waiter->is_waiting)
-        return;
-    while (*link != waiter) {
-        before = *link;
-        link = &before->next;
+    if (waiter->is_waiting)
+        unlink_waiter(pool, waiter);
+    if (waiter->is_promised) {
+        waiter->is_promised = false;
+        pool->promised--;
+        promise_next(pool);
     }
-    *link = waiter->next;
-    if (pool->last == waiter)
-        pool->last = before;
-    waiter->is_waiting = false;
 }
 
 int buffer_pool_chunk(const struct buffer_pool *pool, const void *start, size_t bytes)

@@ -186,7 +186,9 @@ void raw_disconnect(struct raw_front *front)
 blkif_request_t raw_request(const struct raw_front *front, uint8_t operation, uint64_t id, uint64_t sector,
                             uint8_t count)
 {
-    blkif_request_t request = { .operation = operation, .nr_segments = count, .id = id, .sector_number = sector };
+    blkif_request_t request = {
+        .operation = operation, .nr_segments = count, .id = id, .sector_number = sector
+    };
 
     for (unsigned int i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
         request.seg[i] = (struct blkif_request_segment){ .gref = front->refs[i], .last_sect = 7 };

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# hostile.sh: what the tests of hostile frontends share: a box with a daemon, a good neighbour at work all the time,
+# and an evil guest. Source it after functions.sh.
+
+HOSTILE=$XS_BUILDDIR/tests/hostile/hostile
+
+# neighbours_start: two guests with a disk each, served by different workers. The good one works until
+# neighbours_stop, which fails when anything went wrong for it.
+neighbours_start() {
+    box_up
+    daemon_start --workers 2
+    image_make "$SCRATCH/good.img" 8
+    image_make "$SCRATCH/evil.img" 8
+    guest_create good
+    GOOD=$DOM
+    disk_attach "$GOOD" params="$SCRATCH/good.img" >/dev/null
+    guest_create evil
+    EVIL=$DOM
+    disk_attach "$EVIL" params="$SCRATCH/evil.img" "$@" >/dev/null
+    touch "$SCRATCH/working"
+    good_works >"$SCRATCH/good.log" 2>&1 &
+    GOOD_PID=$!
+}
+
+good_works() {
+    while [ -e "$SCRATCH/working" ]; do
+        in_guest "$GOOD" xenfront blk verify --quiet --size=8M "$VDEV" || return 1
+    done
+}
+
+neighbours_stop() {
+    rm "$SCRATCH/working"
+    wait "$GOOD_PID" || fail "the neighbour noticed"
+    xenbox detach "$GOOD" vbd "$VDEV"
+    xenbox detach "$EVIL" vbd "$VDEV"
+}
+
+# hostile CASE [REGEX]: the backend must do right, and where it refuses, say REGEX in its error node.
+hostile() {
+    say "$1"
+    timeout $((4 * DEADLINE)) xenbox run -d "$EVIL" -- "$HOSTILE" "$VDEV" "$1" || fail "$1: the backend did wrong"
+    [ -z "${2:-}" ] || grep -q -E -e "$2" "$DAEMON_LOG" || fail "$1: the daemon did not say '$2'"
+    kill -0 "$DAEMON" || fail "$1: the daemon is gone"
+}

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Rings whose accounting cannot be (catalogue C11), and closing with requests in flight (C14, H09): the device closes,
+# says why, and is good again after a reconnect.
+. "$(dirname "$0")/../functions.sh"
+. "$(dirname "$0")/hostile.sh"
+
+neighbours_start
+hostile producer-33 "ring: expected a request producer at most 32 ahead .*, found 34"
+hostile producer-half "ring: expected a request producer at most 32 ahead .*, found 2147483649"
+hostile producer-back "ring: expected a request producer at most 32 ahead .*, found 0"
+hostile close-in-flight
+hostile ids
+neighbours_stop
