@@ -19,6 +19,7 @@
 #define CLOSING (1u << XenbusStateClosing | 1u << XenbusStateClosed)
 #define FUZZ_ROUNDS 3000
 #define STORM_EVENTS 20000
+#define UNGRANTED_REF 31000u
 
 static void expect(int found, int expected, const char *what)
 {
@@ -180,7 +181,7 @@ static void grants(struct raw_front *front)
         uint8_t operation = i % 2 ? BLKIF_OP_WRITE : BLKIF_OP_READ;
         blkif_request_t request = raw_request(front, operation, i, 0, BLKIF_MAX_SEGMENTS_PER_REQUEST);
 
-        request.seg[i / 2].gref = i % 3 ? 31000 + i : 0;
+        request.seg[i / 2].gref = i % 3 ? UNGRANTED_REF + i : 0;
         expect(raw_do(front, &request), BLKIF_RSP_ERROR, "a bad grant ref");
     }
     expect_service(front);
@@ -247,6 +248,14 @@ static void readonly(struct raw_front *front)
     }
 }
 
+/* A read into the ring itself, or into the guest's store page, would only be our own undoing. */
+static void spare_own_pages(const struct raw_front *front, blkif_request_t *request)
+{
+    for (unsigned int i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
+        if (request->seg[i].gref <= front->ring_ref)
+            request->seg[i].gref = UNGRANTED_REF;
+}
+
 /* Random slots at full speed. The ring's accounting is right, so each gets exactly one response. */
 static void fuzz(struct raw_front *front)
 {
@@ -261,6 +270,7 @@ static void fuzz(struct raw_front *front)
 
             for (unsigned int n = (unsigned int)random() % 16; n > 0; n--)
                 bytes[(unsigned int)random() % sizeof(request)] = (unsigned char)random();
+            spare_own_pages(front, &request);
             raw_put(front, &request);
         }
         raw_push(front);
@@ -385,10 +395,25 @@ static void flapping(struct raw_front *front)
     expect_service(front);
 }
 
+/* Out of whatever state an earlier case left, to good service. */
+static void recover(struct raw_front *front)
+{
+    static const char *const keys[] = { "ring-page-order", "multi-queue-num-queues", "protocol", "ring-ref",
+                                        "event-channel" };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        raw_remove(front, keys[i]);
+    raw_state(front, XenbusStateClosed);
+    raw_wait_backend(front, 1u << XenbusStateClosed | 1u << XenbusStateInitWait);
+    raw_state(front, XenbusStateInitialising);
+    raw_connect(front);
+    expect_service(front);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct raw_front *front);
-    bool is_fatal; /* the device closes by itself */
+    bool is_fatal; /* the device is closing, and left like that */
 } cases[] = {
     { "ring-ref-0", ring_ref_0, true },
     { "ring-ref-absent", ring_ref_absent, true },
@@ -417,27 +442,10 @@ static const struct {
     { "producer-back", producer_back, true },
     { "close-in-flight", close_in_flight, true },
     { "flapping", flapping, false },
+    { "recover", recover, false },
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
-
-/* Leaves the device as it was found: closed in order, its pages our own again, keys gone. */
-static void leave(struct raw_front *front, bool is_closed)
-{
-    static const char *const keys[] = { "ring-page-order", "multi-queue-num-queues", "protocol", "ring-ref",
-                                        "event-channel" };
-
-    if (!is_closed)
-        raw_disconnect(front);
-    else {
-        raw_state(front, XenbusStateClosed);
-        raw_wait_backend(front, 1u << XenbusStateClosed | 1u << XenbusStateInitWait);
-        raw_state(front, XenbusStateInitialising);
-    }
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        raw_remove(front, keys[i]);
-    raw_close(front);
-}
 
 int main(int argc, char **argv)
 {
@@ -455,7 +463,9 @@ int main(int argc, char **argv)
             continue;
         raw_open(&front, (unsigned int)strtoul(argv[1], NULL, 10));
         cases[i].run(&front);
-        leave(&front, cases[i].is_fatal);
+        if (!cases[i].is_fatal)
+            raw_disconnect(&front);
+        raw_close(&front);
         return 0;
     }
     raw_fail("no case is called %s", argv[2]);

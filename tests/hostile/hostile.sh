@@ -35,10 +35,28 @@ neighbours_stop() {
     xenbox detach "$EVIL" vbd "$VDEV"
 }
 
-# hostile CASE [REGEX]: the backend must do right, and where it refuses, say REGEX in its error node.
+# hostile CASE [REGEX]: the backend must do right. With REGEX it must say so in its log or, where it closes the
+# device, in the error node.
 hostile() {
     say "$1"
+    hostile_run "$1"
+    [ -z "${2:-}" ] || { cat "$DAEMON_LOG"; error_node; } | grep -E -e "$2" >/dev/null || fail "$1: nothing said '$2'"
+}
+
+# refused CASE REGEX: the backend must close the device and say why in its error node; good keys work afterwards.
+refused() {
+    say "$1"
+    hostile_run "$1"
+    error_node | grep -q -E -e "$2" || fail "$1: the error node is '$(error_node)', expected '$2'"
+    hostile_run recover
+    [ -z "$(error_node)" ] || fail "$1: the error node stayed: $(error_node)"
+}
+
+hostile_run() {
     timeout $((4 * DEADLINE)) xenbox run -d "$EVIL" -- "$HOSTILE" "$VDEV" "$1" || fail "$1: the backend did wrong"
-    [ -z "${2:-}" ] || grep -q -E -e "$2" "$DAEMON_LOG" || fail "$1: the daemon did not say '$2'"
     kill -0 "$DAEMON" || fail "$1: the daemon is gone"
+}
+
+error_node() {
+    in_dom0 xenstore-read "error/backend/vbd/$EVIL/$VDEV/error" 2>/dev/null || :
 }

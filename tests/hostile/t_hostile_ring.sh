@@ -6,9 +6,9 @@
 . "$(dirname "$0")/hostile.sh"
 
 neighbours_start
-hostile producer-33 "ring: expected a request producer at most 32 ahead .*, found 34"
-hostile producer-half "ring: expected a request producer at most 32 ahead .*, found 2147483649"
-hostile producer-back "ring: expected a request producer at most 32 ahead .*, found 0"
+refused producer-33 "ring: expected a request producer at most 32 ahead .*, found 34"
+refused producer-half "ring: expected a request producer at most 32 ahead .*, found 2147483649"
+refused producer-back "ring: expected a request producer at most 32 ahead .*, found 0"
 hostile close-in-flight
 hostile ids
 neighbours_stop
