@@ -301,6 +301,7 @@ int blk_queue_start(struct blk_queue *queue)
     }
     queue->state = BLK_QUEUE_RUNNING;
     if (queue->is_adopting) {
+        log_info(queue->label, "took the ring over with %u requests in flight", queue->owed);
         /* The predecessor may have died between a push and its notification, on either side. */
         channel_notify(&queue->channel);
         event_active(queue->pass_event, EV_TIMEOUT, 0);
