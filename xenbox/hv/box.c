@@ -168,6 +168,7 @@ int box_watch(struct box *box, int fd, uint32_t events, struct source *source)
 void box_unwatch(struct box *box, int fd)
 {
     epoll_ctl(box->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    close(fd);
 }
 
 void box_bury(struct box *box, struct source *source)

@@ -69,7 +69,7 @@ struct box {
 
     uint64_t *frame_is_used; /* bitmap */
     uint32_t *frame_holds; /* foreign maps and grants of the frame; FRAME_DOOMED */
-    uint32_t frame_next;
+    uint32_t frame_next, frame_window;
 
     struct domain *domain[XB_MAX_DOMAINS]; /* NULL: free */
     uint32_t domid_next;
@@ -81,6 +81,7 @@ struct box {
     uint16_t slot_generation[XB_MAX_CONNS];
     uint8_t slot_users[XB_MAX_CONNS];
     uint32_t slot_next;
+    uint32_t slot_window; /* slots in rotation: few, so that the table stays small, but enough for ids to rest */
     uint64_t chunk_is_used[XB_MAX_CHUNKS / 64];
 
     STAILQ_HEAD(, source) graveyard;
@@ -99,6 +100,9 @@ int box_watch(struct box *box, int fd, uint32_t events, struct source *source);
  * Before closing a descriptor that other processes hold copies of (a sink's write end): epoll watches the open
  * file, not the descriptor, and would report a source that is gone.
  */
+void box_unwatch(struct box *box, int fd);
+
+/* Stops watching and closes. Closing alone is not enough: clients have copies of some descriptors. */
 void box_unwatch(struct box *box, int fd);
 
 /* Frees the object that starts with `source` once no event of this round can refer to it. */

@@ -46,6 +46,9 @@ int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello,
 /* The end of a connection: undoes what it owned. */
 void conn_reap(struct box *box, struct conn *conn);
 
+/* The end of all connections and handles, with the box. */
+void conn_reap_all(struct box *box);
+
 /* An entry was unlocked: tries again to drop the records of dying connections. */
 void conn_drop_deferred(struct box *box);
 

@@ -55,7 +55,7 @@ static int port_alloc(struct box *box, uint16_t domid, uint64_t link, uint32_t s
         if (XB_LINK_TYPE(atomic_load(&free_port->link)) != XB_PORT_FREE)
             continue;
         if (port >= domain->port_top)
-            domain->port_top = port + 1;
+            atomic_store(&box->tables->domain[domid].port_top, domain->port_top = port + 1);
         domain->port_is_kernel[port] = !sink;
         atomic_store(&free_port->word, XB_WORD(sink, 0));
         atomic_store(&free_port->link, link);

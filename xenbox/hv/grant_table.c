@@ -60,7 +60,7 @@ void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, u
     domain->ref_state[ref] = REF_GRANTED;
     domain->ref_frame[ref] = frame;
     if (ref >= domain->ref_top)
-        domain->ref_top = ref + 1;
+        atomic_store(&box->tables->domain[owner].ref_top, domain->ref_top = ref + 1);
     frame_hold(box, frame);
     atomic_fetch_add(&box->tables->frame[frame].grants, 1);
     atomic_store(&active->frame, XB_NO_FRAME);

@@ -241,5 +241,6 @@ int server_run(struct box *box)
 
         answer_send(box->stopper, XB_OP_STOP, 0, &request);
     }
+    conn_reap_all(box);
     return ret;
 }

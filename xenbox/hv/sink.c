@@ -101,7 +101,6 @@ void sink_destroy(struct box *box, struct sink *sink)
     port_close_all(box, sink->domid, sink->id);
     LIST_REMOVE(sink, link);
     box_unwatch(box, sink->fd);
-    close(sink->fd);
     slot_put(box, sink->id);
     box_bury(box, &sink->source);
 }
