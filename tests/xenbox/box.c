@@ -28,7 +28,8 @@ static void hypervisor_exec(const struct test_box *box, const char *limit, int r
     snprintf(fd, sizeof(fd), "%d", ready_fd);
     /* A test program that is killed takes its box along. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, limit ? "--limit" : NULL, limit, NULL);
+    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, limit ? "--limit" : NULL, limit,
+          NULL);
     perror(path);
     _exit(127);
 }
@@ -83,8 +84,9 @@ uint32_t test_box_create_domain(struct test_box *box)
     struct xb_domain_create create = { .domid = XB_DOMID_NONE };
     struct xb_u32 domid;
 
-    assert_int_equal(client_call(&box->tool, XB_OP_DOMAIN_CREATE, &create, sizeof(create), &domid, sizeof(domid), NULL),
-                     0);
+    assert_int_equal(
+        client_call(&box->tool, XB_OP_DOMAIN_CREATE, &create, sizeof(create), &domid, sizeof(domid), NULL),
+        0);
     return domid.value;
 }
 
@@ -96,7 +98,8 @@ void test_box_audit(struct test_box *box)
         fail_msg("%s", why);
 }
 
-bool test_box_wait(struct test_box *box, bool (*condition)(struct test_box *, void *), void *arg, int timeout_ms)
+bool test_box_wait(struct test_box *box, bool (*condition)(struct test_box *, void *), void *arg,
+                   int timeout_ms)
 {
     for (int ms = 0; ms < timeout_ms; ms++) {
         if (condition(box, arg))
@@ -123,9 +126,9 @@ bool test_box_wait_counts(struct test_box *box, const struct audit_counts *expec
     audit_count(box->tool.tables, &counts);
     print_error("conns %u chunks %u maps %u domains %u grants %u frames %u ports %u, expected "
                 "%u %u %u %u %u %u %u\n",
-                counts.conns, counts.chunks, counts.maps, counts.domains, counts.grants, counts.frames, counts.ports,
-                expected->conns, expected->chunks, expected->maps, expected->domains, expected->grants,
-                expected->frames, expected->ports);
+                counts.conns, counts.chunks, counts.maps, counts.domains, counts.grants, counts.frames,
+                counts.ports, expected->conns, expected->chunks, expected->maps, expected->domains,
+                expected->grants, expected->frames, expected->ports);
     return false;
 }
 

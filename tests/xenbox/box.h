@@ -30,7 +30,8 @@ uint32_t test_box_create_domain(struct test_box *box);
 void test_box_audit(struct test_box *box);
 
 /* Waits until condition(box, arg) holds; false after `timeout_ms`. */
-bool test_box_wait(struct test_box *box, bool (*condition)(struct test_box *, void *), void *arg, int timeout_ms);
+bool test_box_wait(struct test_box *box, bool (*condition)(struct test_box *, void *), void *arg,
+                   int timeout_ms);
 
 /* Waits until the box holds exactly this again. */
 bool test_box_wait_counts(struct test_box *box, const struct audit_counts *expected);

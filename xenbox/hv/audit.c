@@ -71,11 +71,12 @@ static int audit_map(struct audit *audit, uint32_t slot, const struct xb_map *ma
     if (atomic_load(&map->state) == XB_MAP_FREE)
         return 0;
     if (atomic_load(&map->state) != XB_MAP_LIVE)
-        return audit_fail(audit, "connection %u: a map record of domain %u ref %u is neither free nor live", slot,
+        return audit_fail(audit, "connection %u: a map record of domain %u ref %u is neither free nor live",
+                          slot, map->domid, map->ref);
+    if (!domain_is_there(audit->tables, map->domid) ||
+        map->ref >= ref_top(&audit->tables->domain[map->domid]))
+        return audit_fail(audit, "connection %u maps domain %u ref %u, which was never granted", slot,
                           map->domid, map->ref);
-    if (!domain_is_there(audit->tables, map->domid) || map->ref >= ref_top(&audit->tables->domain[map->domid]))
-        return audit_fail(audit, "connection %u maps domain %u ref %u, which was never granted", slot, map->domid,
-                          map->ref);
     if (map->is_readonly)
         audit->pins[map->domid][map->ref].ro++;
     else
@@ -92,7 +93,8 @@ static int audit_conn(struct audit *audit, uint32_t slot)
     if (atomic_load(&conn->held) || atomic_load(&conn->sending))
         return audit_fail(audit, "connection %u (pid %d) is in the middle of an operation", slot, conn->pid);
     if (chunks > XB_CONN_CHUNKS)
-        return audit_fail(audit, "connection %u has %u maptrack chunks, more than %u", slot, chunks, XB_CONN_CHUNKS);
+        return audit_fail(audit, "connection %u has %u maptrack chunks, more than %u", slot, chunks,
+                          XB_CONN_CHUNKS);
     for (uint32_t i = 0; ret == 0 && i < chunks; i++) {
         uint32_t chunk = conn->chunk[i];
 
@@ -117,7 +119,8 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
         return audit_fail(audit, "domain %u ref %u is locked by connection %u", domid, ref,
                           XB_CONN_SLOT(atomic_load(&active->lock)));
     if (ro != pins.ro || rw != pins.rw)
-        return audit_fail(audit, "domain %u ref %u has %u+%u pins, and %u+%u map records (read-only + writable)",
+        return audit_fail(audit,
+                          "domain %u ref %u has %u+%u pins, and %u+%u map records (read-only + writable)",
                           domid, ref, ro, rw, pins.ro, pins.rw);
     if ((word & XB_GRANT_IN_USE) != xb_pins_in_use(ro, rw))
         return audit_fail(audit, "domain %u ref %u: in-use bits %#x do not fit %u+%u pins", domid, ref,
@@ -149,8 +152,10 @@ static int audit_port(struct audit *audit, uint32_t domid, uint32_t number)
     if (XB_LINK_TYPE(link) != XB_PORT_INTERDOMAIN)
         return 0;
     if (!domain_is_there(tables, peer_domid) || peer_port >= XB_MAX_PORTS ||
-        atomic_load(&tables->domain[peer_domid].port[peer_port].link) != XB_LINK(XB_PORT_INTERDOMAIN, domid, number))
-        return audit_fail(audit, "port %u of domain %u is connected to port %u of domain %u, but not the other way",
+        atomic_load(&tables->domain[peer_domid].port[peer_port].link) !=
+            XB_LINK(XB_PORT_INTERDOMAIN, domid, number))
+        return audit_fail(audit,
+                          "port %u of domain %u is connected to port %u of domain %u, but not the other way",
                           number, domid, peer_port, peer_domid);
     return 0;
 }
@@ -178,7 +183,8 @@ static int audit_frames(struct audit *audit)
         uint32_t pages = atomic_load(&audit->tables->domain[domid].tot_pages);
 
         if (domain_is_there(audit->tables, domid) && pages != owned[domid])
-            ret = audit_fail(audit, "domain %u counts %u pages and owns %u frames", domid, pages, owned[domid]);
+            ret =
+                audit_fail(audit, "domain %u counts %u pages and owns %u frames", domid, pages, owned[domid]);
     }
     free(owned);
     return ret;

@@ -2,10 +2,11 @@
 /*
  * audit.h: do the tables of a box agree with themselves?
  *
- * Everything that layout.h calls a function of something else is counted again and compared: pins and in-use bits
- * with map records, grants and pages with entries and frames, both ends of each event channel, listeners and chunks
- * with connections. It reads only, needs nothing but the mapped tables, and may run in any process. Programs that
- * are in the middle of an operation look like contradictions: ask when the box is quiet, or ask again.
+ * Everything that layout.h calls a function of something else is counted again and compared: pins and in-use
+ * bits with map records, grants and pages with entries and frames, both ends of each event channel, listeners
+ * and chunks with connections. It reads only, needs nothing but the mapped tables, and may run in any
+ * process. Programs that are in the middle of an operation look like contradictions: ask when the box is
+ * quiet, or ask again.
  */
 #ifndef XENBOX_HV_AUDIT_H
 #define XENBOX_HV_AUDIT_H

@@ -87,7 +87,10 @@ static void process_ready(struct box *box, struct source *source, uint32_t event
         conn_reap(box, conn);
 }
 
-/* The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from here. */
+/*
+ * The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from
+ * here.
+ */
 static struct process *process_get(struct box *box, pid_t pid, int *ret)
 {
     struct process *process;
@@ -338,8 +341,10 @@ int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk)
     uint32_t limit = box->tables->limits.maptrack_frames;
     struct conn *other;
 
-    LIST_FOREACH (other, &box->conns, link)
-        of_domain += other->id && other->domid == conn->domid ? atomic_load(&other->slot->chunks) : 0;
+    LIST_FOREACH (other, &box->conns, link) {
+        if (other->id && other->domid == conn->domid)
+            of_domain += atomic_load(&other->slot->chunks);
+    }
     if (chunks >= XB_CONN_CHUNKS || (limit && of_domain >= limit))
         return -ENOSPC;
     for (uint32_t word = 0; word < XB_MAX_CHUNKS / 64; word++) {

@@ -35,8 +35,8 @@ static uint32_t run_find(const struct box *box, uint32_t from, uint32_t to, uint
 }
 
 /*
- * Finds a run among the frames in rotation, from where the last one ended. Their number grows only when no run is
- * free, so that the table of frames stays small.
+ * Finds a run among the frames in rotation, from where the last one ended. Their number grows only when no
+ * run is free, so that the table of frames stays small.
  */
 static uint32_t run_choose(struct box *box, uint32_t count)
 {
@@ -104,7 +104,9 @@ static void frame_free(struct box *box, uint32_t frame)
 {
     uint16_t owner = atomic_load(&box->tables->frame[frame].owner) - XB_OWNER(0);
 
-    /* It can only fail for lack of memory inside the kernel; a frame that is not clean is never used again. */
+    /*
+     * It can only fail for lack of memory inside the kernel; a frame that is not clean is never used again.
+     */
     if (fallocate(box->frames_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)frame * XB_FRAME_SIZE,
                   XB_FRAME_SIZE) < 0)
         return;

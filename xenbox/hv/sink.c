@@ -15,8 +15,8 @@
 #include "xenbox/hv/sink.h"
 
 /*
- * Each port is in the pipe once until it is unmasked, so this many bytes hold all ports of a domain twice over.
- * It is less than a pipe's default, which matters where the kernel limits the pipe pages of a user.
+ * Each port is in the pipe once until it is unmasked, so this many bytes hold all ports of a domain twice
+ * over. It is less than a pipe's default, which matters where the kernel limits the pipe pages of a user.
  */
 #define SINK_BYTES ((int)(2 * XB_MAX_PORTS * sizeof(uint32_t)))
 
