@@ -54,9 +54,8 @@ static const struct plan {
                               .after = XenbusStateConnected,
                               .done = "connected: adopted from an earlier daemon" },
     [XENBUS_ACTION_CLOSE] = { .steps = { STEP_DISCONNECT }, .after = XenbusStateClosing, .done = "closing" },
-    [XENBUS_ACTION_FINISH] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
-                               .after = XenbusStateClosed,
-                               .done = "closed" },
+    /* The image stays open: as long as the device is attached nobody else may have it. */
+    [XENBUS_ACTION_FINISH] = { .steps = { STEP_DISCONNECT }, .after = XenbusStateClosed, .done = "closed" },
     [XENBUS_ACTION_DESTROY] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
                                 .after = XenbusStateClosed,
                                 .is_last = true,
@@ -120,6 +119,7 @@ static void write_state(struct device *device, enum xenbus_state state)
     error = xenbus_switch_state(daemon_xs(), device->path, state);
     if (error == 0) {
         log_debug(device->label, "state %s", xenbus_state_name(state));
+        device->life->has_worked = true;
         *own = state;
     } else if (error != -ENOENT) {
         log_limited(&device->limit, LOG_LEVEL_WARNING, device->label, "cannot write state %s: %s",
@@ -194,7 +194,9 @@ static void begin_plan(struct device *device, const struct plan *plan)
     life->is_latched = false;
     device->is_adopting = plan == &plans[XENBUS_ACTION_ADOPT];
     device->is_parting = plan == &plans[PLAN_PART];
-    write_state(device, plan->before);
+    /* What is closed does not close again because the daemon ends. */
+    if (life->nodes.view.own != XenbusStateClosed || !plan->is_last)
+        write_state(device, plan->before);
 }
 
 /* The plan has come to its end. Returns the one that follows on it; NULL: none, and the device may be gone. */

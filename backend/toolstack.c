@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/xenbus.h"
 #include "backend/blk/vbd.h"
+#include "backend/claim.h"
 #include "backend/device.h"
 #include "backend/device_table.h"
 #include "backend/toolstack.h"
@@ -246,6 +247,7 @@ static void close_store(void)
 static int open_store(void)
 {
     char root[64];
+    pid_t holder = 0;
     int error;
 
     store.xs = xs_open(0);
@@ -256,6 +258,11 @@ static int open_store(void)
         error = -ENOMEM;
         goto fail;
     }
+    error = claim_take(store.xs, &holder);
+    if (error == -EBUSY)
+        log_error(NULL, "another xensplitd (process %d) serves this domain's devices", holder);
+    if (error < 0)
+        goto fail;
     store.epoch++;
     store.sentinel = open_sentinel();
     for (size_t i = 0; i < FAMILY_COUNT; i++) {
@@ -353,7 +360,8 @@ int toolstack_start(struct event_base *base)
     if (store.retry)
         error = open_store();
     if (error < 0) {
-        log_error(NULL, "cannot reach the store (is xenstored running?): %s", strerror(-error));
+        if (error != -EBUSY)
+            log_error(NULL, "cannot reach the store (is xenstored running?): %s", strerror(-error));
         toolstack_stop();
     }
     return error;
@@ -366,6 +374,7 @@ void toolstack_refuse(void)
 
 void toolstack_stop(void)
 {
+    claim_drop(store.xs);
     close_store();
     if (store.retry)
         event_free(store.retry);

@@ -19,7 +19,7 @@ enum xenbus_action {
     XENBUS_ACTION_CONNECT, /* (disconnect first if connected) read keys, map, go to Connected */
     XENBUS_ACTION_ADOPT, /* set up and connect to rings that an earlier daemon served; the state stays */
     XENBUS_ACTION_CLOSE, /* disconnect, go to Closing */
-    XENBUS_ACTION_FINISH, /* disconnect, tear down, go to Closed; the frontend may come back */
+    XENBUS_ACTION_FINISH, /* disconnect, go to Closed; the frontend may come back */
     XENBUS_ACTION_DESTROY, /* disconnect, tear down, go to Closed if the node is there, forget the device */
 };
 #define XENBUS_ACTION_COUNT (XENBUS_ACTION_DESTROY + 1)

@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/xenbus.h"
+#include "backend/claim.h"
 #include "backend/device_nodes.h"
 #include "backend/toolstack.h"
 
@@ -166,6 +167,13 @@ static void test_frontend_path_belongs_to_the_domain(void **state)
     assert_false(device_nodes_path_is_good("", 3));
 }
 
+static void test_start_time_is_found_behind_any_name(void **state)
+{
+    assert_int_equal(claim_parse_stat("7 (a) b) S 1 7 7 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1"), 4711);
+    assert_int_equal(claim_parse_stat("7 (sh) S 1 7"), 0);
+    assert_int_equal(claim_parse_stat(""), 0);
+}
+
 static void test_log_limit_lets_a_few_through(void **state)
 {
     struct log_limit limit = { 0 };
@@ -187,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_no_store_is_an_error_and_no_crash),
         cmocka_unit_test(test_device_name_is_parsed_whole),
         cmocka_unit_test(test_frontend_path_belongs_to_the_domain),
+        cmocka_unit_test(test_start_time_is_found_behind_any_name),
         cmocka_unit_test(test_log_limit_lets_a_few_through),
     };
 

@@ -142,11 +142,6 @@ const char *fake_store_read(const char *path)
     return i < 0 ? NULL : nodes[i].value;
 }
 
-unsigned int fake_store_count(void)
-{
-    return node_count;
-}
-
 void fake_store_collide(unsigned int count)
 {
     collisions = count;

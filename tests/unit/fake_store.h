@@ -15,7 +15,6 @@ void fake_store_reset(void); /* empty, reachable, no domain but 0 */
 void fake_store_write(const char *path, const char *value);
 void fake_store_remove(const char *path); /* with all below */
 const char *fake_store_read(const char *path); /* NULL: no such node */
-unsigned int fake_store_count(void); /* nodes */
 
 void fake_store_collide(unsigned int count); /* that many of the next commits fail with EAGAIN */
 void fake_store_cut(bool is_cut); /* the connection is lost, and cannot be made again until it is not cut */
