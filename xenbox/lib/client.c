@@ -142,11 +142,14 @@ static ssize_t client_converse(struct client *client, uint32_t op, const struct 
         fds[i] = -1;
     if (got == 0)
         got = packet_receive(client->fd, &msg, answer, answer_count, fds);
-    if (got >= 0 && (msg.op != op || msg.error))
+    /* Errors of the conversation, not of the request: those are in the answer. */
+    if (is_loss(got))
+        got = client_lose(client);
+    else if (got >= 0 && (msg.op != op || msg.error))
         got = msg.op == op && msg.error > 0 ? -msg.error : -EPROTO;
     if (got < 0)
         fds_close(fds);
-    return is_loss(got) ? client_lose(client) : got;
+    return got;
 }
 
 int client_callv(struct client *client, uint32_t op, const struct iovec *request, int request_count,
