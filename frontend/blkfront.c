@@ -286,6 +286,16 @@ static int (*const actions[])(struct xenfront_blk *blk) = {
     [ATTACH_ACTION_DONE] = act_done,
 };
 
+static void close_force(struct xenfront_blk *blk)
+{
+    struct front_error cause = blk->error;
+
+    blk_queue_abort(&blk->queue, blk->cause ? blk->cause : -ESHUTDOWN);
+    attach_switch(&blk->attach, XenbusStateClosed);
+    blk->error = cause;
+    blk_unlink(blk);
+}
+
 static bool is_active(const struct xenfront_blk *blk)
 {
     return blk->state != XENFRONT_IDLE && blk->attach.is_watching;
@@ -306,8 +316,8 @@ void blk_step(struct xenfront_blk *blk)
 
         if (more == 0)
             return;
-        if (more < 0 && blk->phase == ATTACH_CLOSING) { /* cannot even say that we close: leave */
-            blk_unlink(blk);
+        if (more < 0 && blk->phase == ATTACH_CLOSING) { /* no handshake with this one */
+            close_force(blk);
             return;
         }
         if (more < 0)
@@ -338,16 +348,6 @@ void blk_drained(struct xenfront_blk *blk)
     blk->is_draining = false;
     blk->phase = ATTACH_CLOSING;
     blk_step(blk);
-}
-
-static void close_force(struct xenfront_blk *blk)
-{
-    struct front_error cause = blk->error;
-
-    blk_queue_abort(&blk->queue, blk->cause ? blk->cause : -ESHUTDOWN);
-    attach_switch(&blk->attach, XenbusStateClosed);
-    blk->error = cause;
-    blk_unlink(blk);
 }
 
 void blk_expired(struct xenfront_blk *blk)

@@ -38,7 +38,8 @@ static inline bool xb_grant_exchange(grant_entry_v1_t *entry, uint32_t *expected
 /* May `mapper` use the entry this way? The word is one snapshot. */
 static inline bool xb_grant_permits(uint32_t word, uint16_t mapper, bool is_readonly)
 {
-    if ((word & GTF_type_mask) != GTF_permit_access || (word & GTF_sub_page) || XB_GRANT_DOMID(word) != mapper)
+    if ((word & GTF_type_mask) != GTF_permit_access || (word & GTF_sub_page) ||
+        XB_GRANT_DOMID(word) != mapper)
         return false;
     return is_readonly || !(word & GTF_readonly);
 }
@@ -68,9 +69,10 @@ static inline bool xb_active_trylock(struct xb_active *active, uint32_t conn)
 }
 
 /*
- * An event for a port: returns the sink to write the port number to, or 0 when nothing is to be written (nobody
- * listens, or the listener has it masked; then it is pending). The caller must have `sink_wanted` at hand, the
- * listener that it read before; another listener by now: returns that one with *is_stale set, to be tried again.
+ * An event for a port: returns the sink to write the port number to, or 0 when nothing is to be written
+ * (nobody listens, or the listener has it masked; then it is pending). The caller must have `sink_wanted` at
+ * hand, the listener that it read before; another listener by now: returns that one with *is_stale set, to be
+ * tried again.
  */
 static inline uint32_t xb_port_raise(struct xb_port *port, uint32_t sink_wanted, bool *is_stale)
 {
@@ -86,7 +88,8 @@ static inline uint32_t xb_port_raise(struct xb_port *port, uint32_t sink_wanted,
         } else if (sink != sink_wanted) {
             *is_stale = true;
             return sink;
-        } else if (atomic_compare_exchange_weak(&port->word, &word, (word & ~XB_PORT_PENDING) | XB_PORT_MASKED)) {
+        } else if (atomic_compare_exchange_weak(&port->word, &word,
+                                                (word & ~XB_PORT_PENDING) | XB_PORT_MASKED)) {
             return sink;
         }
     }

@@ -13,6 +13,8 @@
 
 #include "xenbox/hv/box.h"
 
+#define MAPS_OF_CONN (XB_CONN_CHUNKS * XB_CHUNK_MAPS)
+
 static const struct limit {
     const char *name;
     size_t offset;
@@ -22,7 +24,7 @@ static const struct limit {
     { "maptrack-frames", offsetof(struct xb_limits, maptrack_frames), 0, 0, XB_MAX_CHUNKS },
     { "event-channels", offsetof(struct xb_limits, event_channels), XB_MAX_PORTS, 8, XB_MAX_PORTS },
     { "gntalloc-pages", offsetof(struct xb_limits, gntalloc_pages), 1024, 1, XB_MAX_REFS },
-    { "gntdev-pages", offsetof(struct xb_limits, gntdev_pages), 65536, 1, XB_CONN_CHUNKS * XB_CHUNK_MAPS },
+    { "gntdev-pages", offsetof(struct xb_limits, gntdev_pages), 65536, 1, MAPS_OF_CONN },
 };
 
 #define LIMITS (sizeof(limits_table) / sizeof(limits_table[0]))
@@ -94,7 +96,8 @@ static int tables_create(struct box *box, const char *name, const struct xb_limi
     return 0;
 }
 
-int box_init(struct box *box, const char *dir, const char *name, const struct xb_limits *limits, uint32_t flags)
+int box_init(struct box *box, const char *dir, const char *name, const struct xb_limits *limits,
+             uint32_t flags)
 {
     int ret;
 
@@ -168,6 +171,7 @@ int box_watch(struct box *box, int fd, uint32_t events, struct source *source)
 void box_unwatch(struct box *box, int fd)
 {
     epoll_ctl(box->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    close(fd);
 }
 
 void box_bury(struct box *box, struct source *source)

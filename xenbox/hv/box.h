@@ -2,9 +2,9 @@
 /*
  * box.h: a box as its hypervisor process knows it.
  *
- * The shared tables (layout.h) and beside them what only this process needs: who is connected, who listens, what
- * is allocated. One thread; nothing here is locked. Objects that an event may still refer to are not freed at
- * once but handed to box_bury().
+ * The shared tables (layout.h) and beside them what only this process needs: who is connected, who listens,
+ * what is allocated. One thread; nothing here is locked. Objects that an event may still refer to are not
+ * freed at once but handed to box_bury().
  */
 #ifndef XENBOX_HV_BOX_H
 #define XENBOX_HV_BOX_H
@@ -69,7 +69,7 @@ struct box {
 
     uint64_t *frame_is_used; /* bitmap */
     uint32_t *frame_holds; /* foreign maps and grants of the frame; FRAME_DOOMED */
-    uint32_t frame_next;
+    uint32_t frame_next, frame_window;
 
     struct domain *domain[XB_MAX_DOMAINS]; /* NULL: free */
     uint32_t domid_next;
@@ -81,6 +81,7 @@ struct box {
     uint16_t slot_generation[XB_MAX_CONNS];
     uint8_t slot_users[XB_MAX_CONNS];
     uint32_t slot_next;
+    uint32_t slot_window; /* slots in rotation: few, so that readers touch little of the table */
     uint64_t chunk_is_used[XB_MAX_CHUNKS / 64];
 
     STAILQ_HEAD(, source) graveyard;
@@ -90,7 +91,8 @@ struct box {
  * Makes the memory of a box named `name` in the existing directory `dir` and takes that directory's lock.
  * -EBUSY: another hypervisor process has it. Safe to fini after a failed init.
  */
-int box_init(struct box *box, const char *dir, const char *name, const struct xb_limits *limits, uint32_t flags);
+int box_init(struct box *box, const char *dir, const char *name, const struct xb_limits *limits,
+             uint32_t flags);
 void box_fini(struct box *box);
 
 /* Watches fd for `events`; the source must live until box_bury(). */
@@ -99,6 +101,9 @@ int box_watch(struct box *box, int fd, uint32_t events, struct source *source);
  * Before closing a descriptor that other processes hold copies of (a sink's write end): epoll watches the open
  * file, not the descriptor, and would report a source that is gone.
  */
+void box_unwatch(struct box *box, int fd);
+
+/* Stops watching and closes. Closing alone is not enough: clients have copies of some descriptors. */
 void box_unwatch(struct box *box, int fd);
 
 /* Frees the object that starts with `source` once no event of this round can refer to it. */

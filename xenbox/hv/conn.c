@@ -19,25 +19,34 @@
 #include "xenbox/hv/server.h"
 #include "xenbox/hv/sink.h"
 
+#define SLOT_WINDOW 256u
+
 static struct xb_conn *slot_at(struct box *box, uint32_t id)
 {
     return &box->tables->conn[XB_CONN_SLOT(id)];
 }
 
-/* Takes a free slot, in turn. Slot 0 is the hypervisor's. Returns its new id, or 0. */
+/* Takes the next free slot of those in rotation. Slot 0 is the hypervisor's. Returns its new id, or 0. */
 static uint32_t slot_alloc(struct box *box)
 {
-    for (uint32_t i = 0; i < XB_MAX_CONNS - 1; i++) {
-        uint32_t slot = 1 + (box->slot_next + i) % (XB_MAX_CONNS - 1);
+    if (!box->slot_window)
+        box->slot_window = SLOT_WINDOW;
+    for (; box->slot_window <= XB_MAX_CONNS; box->slot_window *= 2) {
+        for (uint32_t i = 0; i < box->slot_window; i++) {
+            uint32_t slot = (box->slot_next + i) % box->slot_window;
 
-        if (box->slot_users[slot])
-            continue;
-        box->slot_next = slot;
-        if (++box->slot_generation[slot] == 0)
-            box->slot_generation[slot] = 1;
-        box->slot_users[slot] = 1;
-        return (uint32_t)box->slot_generation[slot] << 16 | slot;
+            if (slot == XB_CONN_SLOT(XB_CONN_HV) || box->slot_users[slot])
+                continue;
+            box->slot_next = slot + 1;
+            if (++box->slot_generation[slot] == 0)
+                box->slot_generation[slot] = 1;
+            box->slot_users[slot] = 1;
+            if (slot >= atomic_load(&box->tables->conn_top))
+                atomic_store(&box->tables->conn_top, slot + 1);
+            return (uint32_t)box->slot_generation[slot] << 16 | slot;
+        }
     }
+    box->slot_window = XB_MAX_CONNS;
     return 0;
 }
 
@@ -78,7 +87,10 @@ static void process_ready(struct box *box, struct source *source, uint32_t event
         conn_reap(box, conn);
 }
 
-/* The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from here. */
+/*
+ * The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from
+ * here.
+ */
 static struct process *process_get(struct box *box, pid_t pid, int *ret)
 {
     struct process *process;
@@ -119,7 +131,7 @@ static void process_put(struct box *box, struct process *process)
     if (!process || --process->conns)
         return;
     LIST_REMOVE(process, link);
-    close(process->pidfd);
+    box_unwatch(box, process->pidfd);
     box_bury(box, &process->source);
 }
 
@@ -270,7 +282,7 @@ static void conn_undo(struct box *box, struct conn *conn)
 void conn_reap(struct box *box, struct conn *conn)
 {
     LIST_REMOVE(conn, link);
-    close(conn->fd);
+    box_unwatch(box, conn->fd);
     conn->fd = -1;
     conn->source.ready = NULL;
     process_put(box, conn->process);
@@ -287,6 +299,23 @@ void conn_reap(struct box *box, struct conn *conn)
     }
     free(conn->foreign);
     box_bury(box, &conn->source);
+}
+
+void conn_reap_all(struct box *box)
+{
+    struct conn *conn;
+    struct sink *sink;
+
+    while ((conn = LIST_FIRST(&box->conns)))
+        conn_reap(box, conn);
+    while ((sink = LIST_FIRST(&box->sinks)))
+        sink_destroy(box, sink);
+    /* Records whose entry was locked when its holder was killed with the others. */
+    while ((conn = LIST_FIRST(&box->dying))) {
+        LIST_REMOVE(conn, link);
+        free(conn->foreign);
+        box_bury(box, &conn->source);
+    }
 }
 
 void conn_drop_deferred(struct box *box)
@@ -312,8 +341,10 @@ int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk)
     uint32_t limit = box->tables->limits.maptrack_frames;
     struct conn *other;
 
-    LIST_FOREACH (other, &box->conns, link)
-        of_domain += other->id && other->domid == conn->domid ? atomic_load(&other->slot->chunks) : 0;
+    LIST_FOREACH (other, &box->conns, link) {
+        if (other->id && other->domid == conn->domid)
+            of_domain += atomic_load(&other->slot->chunks);
+    }
     if (chunks >= XB_CONN_CHUNKS || (limit && of_domain >= limit))
         return -ENOSPC;
     for (uint32_t word = 0; word < XB_MAX_CHUNKS / 64; word++) {

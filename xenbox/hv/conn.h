@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * conn.h: who is connected to a box: library handles, the processes that hold them, and their slots in the tables.
+ * conn.h: who is connected to a box: library handles, the processes that hold them, and their slots in the
+ * tables.
  *
- * A connection ends when its socket is closed or its process is dead, whichever is seen first, since a child that
- * was forked may keep the socket open. Then what it owned is undone. Records whose grant entry is locked by a live
- * program at that moment are dropped a little later; until then the connection is on box->dying and keeps its slot.
+ * A connection ends when its socket is closed or its process is dead, whichever is seen first, since a child
+ * that was forked may keep the socket open. Then what it owned is undone. Records whose grant entry is locked
+ * by a live program at that moment are dropped a little later; until then the connection is on box->dying and
+ * keeps its slot.
  */
 #ifndef XENBOX_HV_CONN_H
 #define XENBOX_HV_CONN_H
@@ -38,13 +40,17 @@ struct conn {
 int conn_accept(struct box *box, int fd, struct conn **result);
 
 /*
- * Says hello: checks it and takes a slot. `adopted_fd` is the descriptor of an evtchn handle or -1; *sink_fd is
- * the read end to be sent (and closed by the caller), or -1.
+ * Says hello: checks it and takes a slot. `adopted_fd` is the descriptor of an evtchn handle or -1; *sink_fd
+ * is the read end to be sent (and closed by the caller), or -1.
  */
-int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello, int adopted_fd, int *sink_fd);
+int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello, int adopted_fd,
+               int *sink_fd);
 
 /* The end of a connection: undoes what it owned. */
 void conn_reap(struct box *box, struct conn *conn);
+
+/* The end of all connections and handles, with the box. */
+void conn_reap_all(struct box *box);
 
 /* An entry was unlocked: tries again to drop the records of dying connections. */
 void conn_drop_deferred(struct box *box);

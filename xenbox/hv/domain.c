@@ -51,6 +51,8 @@ static int domain_init(struct box *box, uint16_t domid, uint32_t max_pages, cons
     domain->shutdown_reason = 0;
     domain->max_pages = max_pages && max_pages < XB_MAX_FRAMES ? max_pages : XB_MAX_FRAMES;
     snprintf(domain->name, sizeof(domain->name), "%s", name);
+    atomic_store(&domain->ref_top, 0);
+    atomic_store(&domain->port_top, 0);
     atomic_fetch_add(&domain->generation, 1);
     atomic_store(&domain->state, XB_DOMAIN_RUNNING);
     return 0;

@@ -20,10 +20,10 @@ static struct xb_port *port_at(struct box *box, uint16_t domid, uint32_t port)
 /* The port if it is in use, else NULL. Any number may be asked. */
 static struct xb_port *port_find(struct box *box, uint16_t domid, uint32_t port)
 {
-    if (!domain_find(box, domid) || port == 0 || port >= XB_MAX_PORTS)
+    if (!domain_find(box, domid) || port == 0 || port >= XB_MAX_PORTS ||
+        XB_LINK_TYPE(atomic_load(&port_at(box, domid, port)->link)) == XB_PORT_FREE)
         return NULL;
-    return XB_LINK_TYPE(atomic_load(&port_at(box, domid, port)->link)) == XB_PORT_FREE ? NULL :
-                                                                                         port_at(box, domid, port);
+    return port_at(box, domid, port);
 }
 
 static void port_deliver(struct box *box, uint16_t domid, uint32_t port)
@@ -55,7 +55,7 @@ static int port_alloc(struct box *box, uint16_t domid, uint64_t link, uint32_t s
         if (XB_LINK_TYPE(atomic_load(&free_port->link)) != XB_PORT_FREE)
             continue;
         if (port >= domain->port_top)
-            domain->port_top = port + 1;
+            atomic_store(&box->tables->domain[domid].port_top, domain->port_top = port + 1);
         domain->port_is_kernel[port] = !sink;
         atomic_store(&free_port->word, XB_WORD(sink, 0));
         atomic_store(&free_port->link, link);
@@ -69,7 +69,8 @@ int port_alloc_unbound(struct box *box, uint16_t domid, uint16_t remote_domid, u
     return port_alloc(box, domid, XB_LINK(XB_PORT_UNBOUND, remote_domid, 0), sink);
 }
 
-int port_bind_interdomain(struct box *box, uint16_t domid, uint16_t remote_domid, uint32_t remote_port, uint32_t sink)
+int port_bind_interdomain(struct box *box, uint16_t domid, uint16_t remote_domid, uint32_t remote_port,
+                          uint32_t sink)
 {
     struct xb_port *remote = port_find(box, remote_domid, remote_port);
     uint64_t link;

@@ -2,10 +2,10 @@
 /*
  * event_channel.h: the ports of all domains, as EVTCHNOP_* does it.
  *
- * Functions return a port or 0, or a negative errno as Xen would: -ENOSPC no port left, -ESRCH no such domain,
- * -EINVAL no such port or not in the state that the call needs, -EEXIST virq already bound. `sink` is the handle
- * that will listen; 0: nobody yet, the port belongs to the domain's kernel, outlives its listeners and can be
- * adopted by one after the other.
+ * Functions return a port or 0, or a negative errno as Xen would: -ENOSPC no port left, -ESRCH no such
+ * domain, -EINVAL no such port or not in the state that the call needs, -EEXIST virq already bound. `sink` is
+ * the handle that will listen; 0: nobody yet, the port belongs to the domain's kernel, outlives its listeners
+ * and can be adopted by one after the other.
  */
 #ifndef XENBOX_HV_EVENT_CHANNEL_H
 #define XENBOX_HV_EVENT_CHANNEL_H
@@ -13,7 +13,8 @@
 #include "xenbox/hv/box.h"
 
 int port_alloc_unbound(struct box *box, uint16_t domid, uint16_t remote_domid, uint32_t sink);
-int port_bind_interdomain(struct box *box, uint16_t domid, uint16_t remote_domid, uint32_t remote_port, uint32_t sink);
+int port_bind_interdomain(struct box *box, uint16_t domid, uint16_t remote_domid, uint32_t remote_port,
+                          uint32_t sink);
 int port_bind_virq(struct box *box, uint16_t domid, uint32_t virq, uint32_t sink);
 
 /* `sink` listens to a kernel's port; what is pending is delivered. -EBUSY: it has a listener. */

@@ -8,6 +8,7 @@
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/frames.h"
 
+#define FRAME_WINDOW 65536u
 #define FRAME_DOOMED 0x80000000u /* released by its owner, waiting for the last hold */
 
 static bool frame_is_used(const struct box *box, uint32_t frame)
@@ -33,14 +34,29 @@ static uint32_t run_find(const struct box *box, uint32_t from, uint32_t to, uint
     return XB_NO_FRAME;
 }
 
+/*
+ * Finds a run among the frames in rotation, from where the last one ended. Their number grows only when no
+ * run is free, so that the table of frames stays small.
+ */
+static uint32_t run_choose(struct box *box, uint32_t count)
+{
+    if (!box->frame_window)
+        box->frame_window = FRAME_WINDOW;
+    for (;;) {
+        uint32_t first = run_find(box, box->frame_next ? box->frame_next : 1, box->frame_window, count);
+
+        if (first == XB_NO_FRAME)
+            first = run_find(box, XB_NO_FRAME + 1, box->frame_window, count);
+        if (first != XB_NO_FRAME || box->frame_window == XB_MAX_FRAMES)
+            return first;
+        box->frame_window *= 2;
+    }
+}
+
 static uint32_t run_take(struct box *box, uint16_t owner, uint32_t count)
 {
-    uint32_t first = XB_NO_FRAME;
+    uint32_t first = run_choose(box, count);
 
-    if (box->frame_next)
-        first = run_find(box, box->frame_next, XB_MAX_FRAMES, count);
-    if (first == XB_NO_FRAME)
-        first = run_find(box, XB_NO_FRAME + 1, XB_MAX_FRAMES, count);
     if (first == XB_NO_FRAME)
         return XB_NO_FRAME;
     for (uint32_t frame = first; frame < first + count; frame++) {
@@ -50,6 +66,8 @@ static uint32_t run_take(struct box *box, uint16_t owner, uint32_t count)
         atomic_store(&box->tables->frame[frame].owner, XB_OWNER(owner));
     }
     box->frame_next = first + count;
+    if (box->frame_next > atomic_load(&box->tables->frame_top))
+        atomic_store(&box->tables->frame_top, box->frame_next);
     atomic_fetch_add(&box->tables->domain[owner].tot_pages, count);
     return first;
 }
@@ -86,7 +104,9 @@ static void frame_free(struct box *box, uint32_t frame)
 {
     uint16_t owner = atomic_load(&box->tables->frame[frame].owner) - XB_OWNER(0);
 
-    /* It can only fail for lack of memory inside the kernel; a frame that is not clean is never used again. */
+    /*
+     * It can only fail for lack of memory inside the kernel; a frame that is not clean is never used again.
+     */
     if (fallocate(box->frames_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)frame * XB_FRAME_SIZE,
                   XB_FRAME_SIZE) < 0)
         return;

@@ -2,9 +2,9 @@
 /*
  * frames.h: the RAM of a box, frame by frame.
  *
- * A frame has an owner and a number of holds (grant entries that name it, foreign maps of it). It is given out
- * again only when its owner has released it and the last hold is gone, and then its memory is punched out first:
- * whoever gets it next finds zeroes, and late I/O of a former user hits an orphaned page.
+ * A frame has an owner and a number of holds (grant entries that name it, foreign maps of it). It is given
+ * out again only when its owner has released it and the last hold is gone, and then its memory is punched out
+ * first: whoever gets it next finds zeroes, and late I/O of a former user hits an orphaned page.
  */
 #ifndef XENBOX_HV_FRAMES_H
 #define XENBOX_HV_FRAMES_H

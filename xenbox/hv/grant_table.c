@@ -32,13 +32,14 @@ static struct xb_active *active_at(struct box *box, uint16_t domid, uint32_t ref
     return &box->tables->domain[domid].active[ref];
 }
 
-/* Clears the byte that a notification names, in the frame itself: the notifier has no mapping of it any more. */
+/*
+ * Clears the byte that a notification names, in the frame itself: the notifier has no mapping of it any more.
+ */
 static void frame_clear_byte(struct box *box, uint32_t frame, uint32_t offset)
 {
     char zero = 0;
 
-    if (offset < XB_FRAME_SIZE &&
-        pwrite(box->frames_fd, &zero, 1, (off_t)frame * XB_FRAME_SIZE + offset) < 0)
+    if (offset < XB_FRAME_SIZE && pwrite(box->frames_fd, &zero, 1, (off_t)frame * XB_FRAME_SIZE + offset) < 0)
         return; /* no memory for a page that was never touched: it reads as zero anyway */
 }
 
@@ -51,8 +52,8 @@ static int notify_check(struct box *box, uint16_t domid, uint32_t action, uint32
     return action & UNMAP_NOTIFY_SEND_EVENT ? port_hold(box, domid, port) : 0;
 }
 
-void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, uint32_t frame, bool is_readonly,
-               uint32_t sharer)
+void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, uint32_t frame,
+               bool is_readonly, uint32_t sharer)
 {
     struct domain *domain = box->domain[owner];
     struct xb_active *active = active_at(box, owner, ref);
@@ -60,7 +61,7 @@ void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, u
     domain->ref_state[ref] = REF_GRANTED;
     domain->ref_frame[ref] = frame;
     if (ref >= domain->ref_top)
-        domain->ref_top = ref + 1;
+        atomic_store(&box->tables->domain[owner].ref_top, domain->ref_top = ref + 1);
     frame_hold(box, frame);
     atomic_fetch_add(&box->tables->frame[frame].grants, 1);
     atomic_store(&active->frame, XB_NO_FRAME);
@@ -135,7 +136,9 @@ static void share_notify_fire(struct box *box, uint16_t owner, uint32_t ref)
     }
 }
 
-/* The entry is locked by us, not pinned and not wanted: it is free from here on, and its frame loses a hold. */
+/*
+ * The entry is locked by us, not pinned and not wanted: it is free from here on, and its frame loses a hold.
+ */
 static void grant_end(struct box *box, uint16_t owner, uint32_t ref)
 {
     struct domain *domain = box->domain[owner];

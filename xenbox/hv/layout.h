@@ -170,6 +170,8 @@ struct xb_domain {
     _Atomic uint32_t console_frame; /* grant ref 2 */
     _Atomic uint32_t console_port;
     char name[64];
+    _Atomic uint32_t ref_top; /* for readers of the tables: nothing was ever used from here on */
+    _Atomic uint32_t port_top;
 
     grant_entry_v1_t grant[XB_MAX_REFS]; /* flags, domid read and changed as one 32-bit atomic word */
     struct xb_active active[XB_MAX_REFS];
@@ -199,6 +201,8 @@ struct xb_tables {
     struct xb_limits limits;
     _Atomic uint32_t hv_pid; /* 0 after an orderly down */
     char name[64];
+    _Atomic uint32_t conn_top; /* for readers of the tables: nothing was ever used from here on */
+    _Atomic uint32_t frame_top;
 
     struct xb_conn conn[XB_MAX_CONNS];
     struct xb_frame frame[XB_MAX_FRAMES];

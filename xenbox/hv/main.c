@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* main.c: xenbox-hv, the hypervisor process of a box. `xenbox up` starts it; its options are for that only. */
+/*
+ * main.c: xenbox-hv, the hypervisor process of a box. `xenbox up` starts it; its options are for that only.
+ */
 #include <config.h>
 
 #include <errno.h>
@@ -17,14 +19,15 @@
 #define EXIT_USAGE 2
 
 static const struct option options[] = {
-    { "dir", required_argument, NULL, 'd' },     { "name", required_argument, NULL, 'n' },
-    { "limit", required_argument, NULL, 'l' },   { "mapping", required_argument, NULL, 'm' },
+    { "dir", required_argument, NULL, 'd' },      { "name", required_argument, NULL, 'n' },
+    { "limit", required_argument, NULL, 'l' },    { "mapping", required_argument, NULL, 'm' },
     { "ready-fd", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, 'V' },       { NULL, 0, NULL, 0 },
+    { "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
-    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict] [--ready-fd FD]\n"
+    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict] [--ready-fd "
+    "FD]\n"
     "The hypervisor process of a box in the existing directory DIR. xenbox(1) starts it.\n"
     "limits: grant-frames, maptrack-frames, event-channels, gntalloc-pages, gntdev-pages\n";
 

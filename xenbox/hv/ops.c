@@ -180,7 +180,9 @@ static int op_restrict(struct box *box, struct conn *conn, struct request *reque
     const struct xb_u32 *domid = request->in;
     struct xb_conn *handle = &box->tables->conn[XB_CONN_SLOT(conn->sink)];
 
-    if (handle->restricted != XB_DOMID_NONE || domid->value == 0 || domid->value >= XB_MAX_DOMAINS)
+    if (domid->value == 0 || domid->value >= XB_MAX_DOMAINS)
+        return -EINVAL;
+    if (handle->restricted != XB_DOMID_NONE)
         return -EACCES;
     handle->restricted = domid->value;
     return 0;
@@ -210,7 +212,9 @@ static int op_hypercall(struct box *box, struct conn *conn, struct request *requ
     return 0;
 }
 
-/* A guest frame number is the frame's number: boxes are autotranslated, and nobody needs a second numbering. */
+/*
+ * A guest frame number is the frame's number: boxes are autotranslated, and nobody needs a second numbering.
+ */
 static int op_foreign_map(struct box *box, struct conn *conn, struct request *request)
 {
     const struct xb_foreign_map *map = request->in;
@@ -277,7 +281,8 @@ static int op_domain_shutdown(struct box *box, struct conn *conn, struct request
 {
     const struct xb_domain_shutdown *shutdown = request->in;
 
-    return shutdown->domid < XB_MAX_DOMAINS ? domain_shutdown(box, shutdown->domid, shutdown->reason) : -ESRCH;
+    return shutdown->domid < XB_MAX_DOMAINS ? domain_shutdown(box, shutdown->domid, shutdown->reason)
+                                            : -ESRCH;
 }
 
 static int op_stop(struct box *box, struct conn *conn, struct request *request)
@@ -297,7 +302,8 @@ static int op_close(struct box *box, struct conn *conn, struct request *request)
 static const struct op ops[] = {
     [XB_OP_HELLO] = { op_hello, sizeof(struct xb_hello), .kinds = 0 },
     [XB_OP_MAPTRACK] = { op_maptrack, 0, OP_FOR(XB_CONN_GNTTAB) },
-    [XB_OP_RELEASED] = { op_released, sizeof(struct xb_grant_ref), OP_FOR(XB_CONN_GNTTAB), .is_one_way = true },
+    [XB_OP_RELEASED] = { op_released, sizeof(struct xb_grant_ref), OP_FOR(XB_CONN_GNTTAB),
+                         .is_one_way = true },
     [XB_OP_MAP_NOTIFY] = { op_map_notify, sizeof(struct xb_map_notify), OP_FOR(XB_CONN_GNTTAB) },
     [XB_OP_UNMAP_NOTIFY] = { op_unmap_notify, sizeof(struct xb_u32), OP_FOR(XB_CONN_GNTTAB) },
     [XB_OP_SHARE] = { op_share, sizeof(struct xb_share), OP_FOR(XB_CONN_GNTSHR) },
@@ -310,7 +316,8 @@ static const struct op ops[] = {
     [XB_OP_UNBIND] = { op_unbind, sizeof(struct xb_u32), OP_FOR(XB_CONN_EVTCHN) },
     [XB_OP_RESTRICT] = { op_restrict, sizeof(struct xb_u32), OP_FOR(XB_CONN_EVTCHN) },
     [XB_OP_SINK] = { op_sink, sizeof(struct xb_u32), OP_FOR(XB_CONN_EVTCHN) },
-    [XB_OP_HYPERCALL] = { op_hypercall, sizeof(struct xb_hypercall), OP_FOR(XB_CONN_CALL) | OP_FOR(XB_CONN_TOOL) },
+    [XB_OP_HYPERCALL] = { op_hypercall, sizeof(struct xb_hypercall),
+                          OP_FOR(XB_CONN_CALL) | OP_FOR(XB_CONN_TOOL) },
     [XB_OP_FOREIGN_MAP] = { op_foreign_map, sizeof(struct xb_foreign_map), OP_FOR(XB_CONN_FOREIGN) },
     [XB_OP_FOREIGN_UNMAP] = { op_foreign_unmap, sizeof(struct xb_foreign_unmap), OP_FOR(XB_CONN_FOREIGN) },
     [XB_OP_DOMAIN_CREATE] = { op_domain_create, sizeof(struct xb_domain_create), OP_FOR(XB_CONN_TOOL) },

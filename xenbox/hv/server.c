@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * server.c: see server.h. One thread, one epoll. Nothing here waits for a client: sockets are O_NONBLOCK, and a
- * client that does not read its one answer is hung up on.
+ * server.c: see server.h. One thread, one epoll. Nothing here waits for a client: sockets are O_NONBLOCK, and
+ * a client that does not read its one answer is hung up on.
  */
 #include <config.h>
 
@@ -73,8 +73,9 @@ static ssize_t packet_receive(int socket_fd, int *fd)
         char bytes[CMSG_SPACE(XB_MAX_FDS * sizeof(int))];
     } control;
     struct iovec iov = { .iov_base = &packet_in, .iov_len = sizeof(packet_in) };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                          .msg_controllen = sizeof(control) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     ssize_t size = recvmsg(socket_fd, &msg, MSG_CMSG_CLOEXEC);
     struct cmsghdr *cmsg;
 
@@ -132,8 +133,9 @@ static int answer_send(struct conn *conn, uint32_t op, int error, const struct r
 /* Carries out the request in packet_in. False: the connection is to be ended. */
 static bool request_serve(struct box *box, struct conn *conn, size_t size, int in_fd)
 {
-    struct request request = { .in = packet_in.payload, .in_size = size, .in_fd = in_fd,
-                               .out = packet_out.payload, .close_fd = -1 };
+    struct request request = {
+        .in = packet_in.payload, .in_size = size, .in_fd = in_fd, .out = packet_out.payload, .close_fd = -1
+    };
     const struct op *op = op_find(packet_in.msg.op);
     int ret, sent = 0;
 
@@ -241,5 +243,6 @@ int server_run(struct box *box)
 
         answer_send(box->stopper, XB_OP_STOP, 0, &request);
     }
+    conn_reap_all(box);
     return ret;
 }

@@ -15,8 +15,8 @@
 #include "xenbox/hv/sink.h"
 
 /*
- * Each port is in the pipe once until it is unmasked, so this many bytes hold all ports of a domain twice over.
- * It is less than a pipe's default, which matters where the kernel limits the pipe pages of a user.
+ * Each port is in the pipe once until it is unmasked, so this many bytes hold all ports of a domain twice
+ * over. It is less than a pipe's default, which matters where the kernel limits the pipe pages of a user.
  */
 #define SINK_BYTES ((int)(2 * XB_MAX_PORTS * sizeof(uint32_t)))
 
@@ -101,7 +101,6 @@ void sink_destroy(struct box *box, struct sink *sink)
     port_close_all(box, sink->domid, sink->id);
     LIST_REMOVE(sink, link);
     box_unwatch(box, sink->fd);
-    close(sink->fd);
     slot_put(box, sink->id);
     box_bury(box, &sink->source);
 }

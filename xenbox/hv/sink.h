@@ -2,9 +2,10 @@
 /*
  * sink.h: the evtchn handles of a box.
  *
- * A handle is a pipe. Its read end is the descriptor that a program polls and passes on; the hypervisor process
- * keeps the write end, and the kernel tells it (EPOLLERR) when the last read end anywhere is closed. Then, and
- * only then, the ports of the handle are unbound. The handle's id is that of the connection that made it.
+ * A handle is a pipe. Its read end is the descriptor that a program polls and passes on; the hypervisor
+ * process keeps the write end, and the kernel tells it (EPOLLERR) when the last read end anywhere is closed.
+ * Then, and only then, the ports of the handle are unbound. The handle's id is that of the connection that
+ * made it.
  */
 #ifndef XENBOX_HV_SINK_H
 #define XENBOX_HV_SINK_H

@@ -56,12 +56,14 @@ static int client_lose(struct client *client)
 {
     if (!client->is_lost)
         client_log(client, 0, "the hypervisor process of box %s is gone (%s)",
-                   client->tables ? client->tables->name : "?", getenv(XB_ENV_BOX) ? getenv(XB_ENV_BOX) : "?");
+                   client->tables ? client->tables->name : "?",
+                   getenv(XB_ENV_BOX) ? getenv(XB_ENV_BOX) : "?");
     client->is_lost = true;
     return -EIO;
 }
 
-static int packet_send(int fd, const struct xb_msg *msg, const struct iovec *payload, int count, int passed_fd)
+static int packet_send(int fd, const struct xb_msg *msg, const struct iovec *payload, int count,
+                       int passed_fd)
 {
     union {
         struct cmsghdr align;
@@ -75,7 +77,8 @@ static int packet_send(int fd, const struct xb_msg *msg, const struct iovec *pay
     if (passed_fd >= 0) {
         header.msg_control = &control;
         header.msg_controllen = sizeof(control);
-        control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+        control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                          .cmsg_type = SCM_RIGHTS,
                                           .cmsg_len = CMSG_LEN(sizeof(int)) };
         memcpy(CMSG_DATA(&control.align), &passed_fd, sizeof(int));
     }
@@ -93,8 +96,9 @@ static ssize_t packet_receive(int fd, struct xb_msg *msg, const struct iovec *pa
         char bytes[CMSG_SPACE(XB_MAX_FDS * sizeof(int))];
     } control;
     struct iovec iov[4] = { { .iov_base = msg, .iov_len = sizeof(*msg) } };
-    struct msghdr header = { .msg_iov = iov, .msg_iovlen = 1 + count, .msg_control = &control,
-                             .msg_controllen = sizeof(control) };
+    struct msghdr header = {
+        .msg_iov = iov, .msg_iovlen = 1 + count, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     struct cmsghdr *cmsg;
     ssize_t size;
 
@@ -132,8 +136,9 @@ static bool is_loss(int error)
 }
 
 /* The conversation of one request; the caller holds the handle's lock. */
-static ssize_t client_converse(struct client *client, uint32_t op, const struct iovec *request, int request_count,
-                               const struct iovec *answer, int answer_count, int passed_fd, int *fds)
+static ssize_t client_converse(struct client *client, uint32_t op, const struct iovec *request,
+                               int request_count, const struct iovec *answer, int answer_count, int passed_fd,
+                               int *fds)
 {
     struct xb_msg msg = { .op = op };
     ssize_t got = packet_send(client->fd, &msg, request, request_count, passed_fd);
@@ -234,9 +239,12 @@ static int client_connect(struct client *client, const char *dir)
     return ret;
 }
 
-static int client_hello(struct client *client, enum xb_conn_kind kind, uint32_t flags, int adopt_fd, int *sink_fd)
+static int client_hello(struct client *client, enum xb_conn_kind kind, uint32_t flags, int adopt_fd,
+                        int *sink_fd)
 {
-    struct xb_hello hello = { .abi = XB_ABI, .kind = kind, .domid = client->domid, .flags = flags | XB_HELLO_FDS };
+    struct xb_hello hello = {
+        .abi = XB_ABI, .kind = kind, .domid = client->domid, .flags = flags | XB_HELLO_FDS
+    };
     struct xb_welcome welcome;
     struct iovec in = { .iov_base = &hello, .iov_len = sizeof(hello) };
     struct iovec out = { .iov_base = &welcome, .iov_len = sizeof(welcome) };
@@ -285,7 +293,8 @@ int client_open_as(struct client *client, const char *library, struct xentoollog
     pthread_mutex_init(&client->lock, NULL);
     if (!dir || !*dir) {
         ret = -ENOENT;
-        client_log(client, 0, "$" XB_ENV_BOX " is not set: this is the library of an emulated Xen, see xenbox(1)");
+        client_log(client, 0,
+                   "$" XB_ENV_BOX " is not set: this is the library of an emulated Xen, see xenbox(1)");
         goto fail;
     }
     ret = client_connect(client, dir);
@@ -314,7 +323,8 @@ int client_open(struct client *client, const char *library, struct xentoollog_lo
 
     if (text && (end == text || *end || domid >= XB_MAX_DOMAINS)) {
         *client = (struct client){ .library = library, .logger = logger, .fd = -1 };
-        client_log(client, 0, "$" XB_ENV_DOMID " is \"%s\": a domid (0 to %u) expected", text, XB_MAX_DOMAINS - 1);
+        client_log(client, 0, "$" XB_ENV_DOMID " is \"%s\": a domid (0 to %u) expected", text,
+                   XB_MAX_DOMAINS - 1);
         return -EINVAL;
     }
     return client_open_as(client, library, logger, kind, domid, flags, adopt_fd, sink_fd);

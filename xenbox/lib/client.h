@@ -2,8 +2,9 @@
 /*
  * client.h: a library handle's connection to the hypervisor process of its box.
  *
- * Linked into each replacement library and into xenbox's own programs. Functions return 0 or a negative errno and
- * log nothing, except where they say so. All may be called from any thread; requests of one handle take turns.
+ * Linked into each replacement library and into xenbox's own programs. Functions return 0 or a negative errno
+ * and log nothing, except where they say so. All may be called from any thread; requests of one handle take
+ * turns.
  *
  * A child that was forked has its parent's handles, and using one would mix up the parent's conversation. A
  * handle therefore knows its process: in another one client_call() fails with -EBADF and client_close() only
@@ -41,8 +42,8 @@ struct client {
 
 /*
  * Connects to the box in $XENBOX as `domid`. `adopt_fd` (or -1) goes along with XB_HELLO_ADOPT in `flags`;
- * *sink_fd (NULL where none is expected) gets the read end of a new evtchn handle, close-on-exec. Logs errors.
- * -ENOENT: there is no box there, -ECONNREFUSED: its hypervisor process is gone.
+ * *sink_fd (NULL where none is expected) gets the read end of a new evtchn handle, close-on-exec. Logs
+ * errors. -ENOENT: there is no box there, -ECONNREFUSED: its hypervisor process is gone.
  */
 int client_open_as(struct client *client, const char *library, struct xentoollog_logger *logger,
                    enum xb_conn_kind kind, uint16_t domid, uint32_t flags, int adopt_fd, int *sink_fd);
@@ -58,9 +59,9 @@ void client_close(struct client *client);
 bool client_is_ours(const struct client *client);
 
 /*
- * One request and its answer. `answer` gets at most answer_size bytes, *got (may be NULL) how many came; less than
- * expected is the caller's to check only where the size of an answer varies: with got NULL, exactly answer_size
- * bytes must come. -EIO: the hypervisor process is gone; logged once a handle.
+ * One request and its answer. `answer` gets at most answer_size bytes, *got (may be NULL) how many came; less
+ * than expected is the caller's to check only where the size of an answer varies: with got NULL, exactly
+ * answer_size bytes must come. -EIO: the hypervisor process is gone; logged once a handle.
  */
 int client_call(struct client *client, uint32_t op, const void *request, size_t request_size, void *answer,
                 size_t answer_size, size_t *got);
@@ -83,7 +84,10 @@ int client_frames_fd(const struct client *client);
 int client_map_frames(struct client *client, const uint32_t *frames, size_t count, int prot, void **address);
 void client_unmap_frames(void *address, size_t count);
 
-/* One line "xenbox: LIBRARY: text: strerror(error)" through the handle's logger; error 0: without the last part. */
+/*
+ * One line "xenbox: LIBRARY: text: strerror(error)" through the handle's logger; error 0: without the last
+ * part.
+ */
 void client_log(const struct client *client, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -146,8 +146,8 @@ int client_box_map(struct client_box *box, const uint32_t *frames, size_t count,
     for (size_t i = 0; i < count; i += run) {
         for (run = 1; i + run < count && frames[i + run] == frames[i] + run; run++) {
         }
-        if (mmap(region + i * XB_FRAME_SIZE, run * XB_FRAME_SIZE, prot, MAP_SHARED | MAP_FIXED, box->frames_fd,
-                 (off_t)frames[i] * XB_FRAME_SIZE) == MAP_FAILED)
+        if (mmap(region + i * XB_FRAME_SIZE, run * XB_FRAME_SIZE, prot, MAP_SHARED | MAP_FIXED,
+                 box->frames_fd, (off_t)frames[i] * XB_FRAME_SIZE) == MAP_FAILED)
             goto fail;
     }
     /* A child that is forked must not keep a page past its unmapping here. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * client_box.h: the memory of a box in the address space of a client: mapped once for all handles of a library,
- * unmapped with the last of them. Any thread.
+ * client_box.h: the memory of a box in the address space of a client: mapped once for all handles of a
+ * library, unmapped with the last of them. Any thread.
  */
 #ifndef XENBOX_LIB_CLIENT_BOX_H
 #define XENBOX_LIB_CLIENT_BOX_H
@@ -12,7 +12,9 @@
 
 struct client_box;
 
-/* The box with that tables memfd. Takes both descriptors, also in failure. -EPROTO: not tables that we know. */
+/*
+ * The box with that tables memfd. Takes both descriptors, also in failure. -EPROTO: not tables that we know.
+ */
 int client_box_get(int tables_fd, int frames_fd, struct client_box **result);
 void client_box_put(struct client_box *box);
 

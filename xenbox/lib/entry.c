@@ -11,9 +11,20 @@
 #define SPINS 200 /* a page copy is over by then, unless its thread was preempted */
 #define YIELDS 1000
 
+#define REFS_PER_FRAME (XB_FRAME_SIZE / (uint32_t)sizeof(grant_entry_v1_t))
+#define PINS_MAX 128u /* as many mappings of one page as Xen counts */
+
+/* A grant table grows by frames: a ref past the last one does not exist, before it one is merely not granted. */
+static uint32_t refs_of(const struct xb_domain *domain)
+{
+    uint32_t used = atomic_load(&domain->ref_top);
+
+    return used ? (used + REFS_PER_FRAME - 1) / REFS_PER_FRAME * REFS_PER_FRAME : REFS_PER_FRAME;
+}
+
 /*
- * Waits for the holder of an entry's lock. It may have died: the hypervisor process unlocks the entry then, unless
- * it is gone as well. Returns false in that case.
+ * Waits for the holder of an entry's lock. It may have died: the hypervisor process unlocks the entry then,
+ * unless it is gone as well. Returns false in that case.
  */
 static bool lock_wait(struct client *client, unsigned tries)
 {
@@ -30,7 +41,6 @@ static bool lock_wait(struct client *client, unsigned tries)
 
 int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid, uint32_t ref)
 {
-    const uint32_t refs = client->tables->limits.grant_frames * (XB_FRAME_SIZE / sizeof(grant_entry_v1_t));
     struct xb_domain *domain;
 
     if (domid >= XB_MAX_DOMAINS)
@@ -38,17 +48,20 @@ int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid
     domain = &client->tables->domain[domid];
     if (atomic_load(&domain->state) == XB_DOMAIN_FREE)
         return GNTST_bad_domain;
-    if (ref >= refs || ref >= XB_MAX_REFS)
+    if (ref >= refs_of(domain) || ref >= XB_MAX_REFS)
         return GNTST_bad_gntref;
 
-    *entry = (struct locked_entry){ .client = client, .domid = domid, .ref = ref, .shared = &domain->grant[ref],
-                             .active = &domain->active[ref] };
+    *entry = (struct locked_entry){ .client = client,
+                                    .domid = domid,
+                                    .ref = ref,
+                                    .shared = &domain->grant[ref],
+                                    .active = &domain->active[ref] };
     /* Where to look if we die: written before the lock is taken, cleared after everything is done. */
     atomic_store(&client->slot->held, XB_HELD(domid, ref));
     for (unsigned tries = 0; !xb_active_trylock(entry->active, client->id); tries++) {
         if (!lock_wait(client, tries)) {
             atomic_store(&client->slot->held, 0);
-            return GNTST_general_error;
+            return ENTRY_LOST;
         }
     }
     return GNTST_okay;
@@ -62,8 +75,7 @@ int entry_check(struct locked_entry *entry, bool is_readonly)
     if (atomic_load(&entry->client->tables->domain[entry->domid].state) == XB_DOMAIN_DYING)
         return GNTST_bad_domain;
     if (!xb_grant_permits(word, entry->client->domid, is_readonly))
-        return (word & GTF_type_mask) == GTF_permit_access && XB_GRANT_DOMID(word) == entry->client->domid ?
-                   GNTST_permission_denied : GNTST_bad_gntref;
+        return GNTST_general_error;
     if (frame == XB_NO_FRAME || frame >= XB_MAX_FRAMES ||
         atomic_load(&entry->client->tables->frame[frame].owner) != XB_OWNER(entry->domid))
         return GNTST_bad_page;
@@ -75,6 +87,8 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
 {
     uint32_t word = xb_grant_load(entry->shared);
 
+    if (entry->active->pins_ro + entry->active->pins_rw >= PINS_MAX)
+        return GNTST_no_space;
     map->domid = entry->domid;
     map->ref = entry->ref;
     map->frame = entry->frame;
@@ -83,7 +97,7 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
     /* The bits say "in use" only of an entry that still permits what we do: its owner may be ending it. */
     do {
         if (!xb_grant_permits(word, entry->client->domid, is_readonly))
-            return GNTST_bad_gntref;
+            return GNTST_general_error;
     } while (!xb_grant_exchange(entry->shared, &word, word | xb_pins_in_use(1, !is_readonly)));
     atomic_fetch_add(is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
     atomic_store(&entry->active->frame, entry->frame);

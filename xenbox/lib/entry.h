@@ -2,8 +2,9 @@
 /*
  * entry.h: a grant entry locked by a gnttab handle, and its map records.
  *
- * A handle locks one entry at a time; its callers hold the handle's own lock meanwhile. What is done under the
- * lock is undone by the hypervisor process if we die there, so the order of the steps matters: see layout.h.
+ * A handle locks one entry at a time; its callers hold the handle's own lock meanwhile. What is done under
+ * the lock is undone by the hypervisor process if we die there, so the order of the steps matters: see
+ * layout.h.
  */
 #ifndef XENBOX_LIB_ENTRY_H
 #define XENBOX_LIB_ENTRY_H
@@ -18,13 +19,15 @@ struct locked_entry {
     uint32_t ref;
     grant_entry_v1_t *shared;
     struct xb_active *active;
-    uint32_t frame; /* after entry_check() */
+    uint32_t frame; /* after entry_check() has found it */
 };
 
 /*
- * Locks the entry for this connection, or waits for its holder, who may be in the middle of one page copy. Returns
- * GNTST_okay, GNTST_bad_domain, GNTST_bad_gntref, or GNTST_general_error when the box is gone and its holder with it.
+ * Locks the entry for this connection, or waits for its holder, who may be in the middle of one page copy.
+ * Returns GNTST_okay, GNTST_bad_domain, GNTST_bad_gntref, or ENTRY_LOST.
  */
+#define ENTRY_LOST 1 /* the box is gone, and the holder of the lock may be gone with it */
+
 int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid, uint32_t ref);
 
 /* May this connection's domain use the page so? GNTST_*; finds the frame. The entry is locked. */

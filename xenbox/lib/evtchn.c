@@ -2,10 +2,10 @@
 /*
  * evtchn.c: libxenevtchn.
  *
- * The handle's descriptor is the read end of a pipe of port numbers, as the header and Linux's /dev/xen/evtchn have
- * it: readable exactly when a port is queued. Binding is the hypervisor process's; notify, unmask and pending work on
- * the shared tables and the pipes. A child that was forked and goes on using the handle gets a connection of its
- * own to it, since the descriptor is all that counts.
+ * The handle's descriptor is the read end of a pipe of port numbers, as the header and Linux's
+ * /dev/xen/evtchn have it: readable exactly when a port is queued. Binding is the hypervisor process's;
+ * notify, unmask and pending work on the shared tables and the pipes. A child that was forked and goes on
+ * using the handle gets a connection of its own to it, since the descriptor is all that counts.
  */
 #include <config.h>
 
@@ -75,8 +75,8 @@ xenevtchn_handle *evtchn_open_as(uint16_t domid, uint32_t flags)
 
     if (!handle)
         return NULL;
-    return evtchn_finish_open(handle, client_open_as(&handle->client, "evtchn", NULL, XB_CONN_EVTCHN, domid, flags, -1,
-                                                     &handle->fd));
+    return evtchn_finish_open(handle, client_open_as(&handle->client, "evtchn", NULL, XB_CONN_EVTCHN, domid,
+                                                     flags, -1, &handle->fd));
 }
 
 xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd, unsigned int open_flags)
@@ -124,8 +124,8 @@ static int evtchn_enter(xenevtchn_handle *handle)
 
     if (client_is_ours(&handle->client))
         return 0;
-    ret = client_open_as(&client, handle->client.library, handle->client.logger, XB_CONN_EVTCHN, handle->client.domid,
-                         XB_HELLO_ADOPT, handle->fd, NULL);
+    ret = client_open_as(&client, handle->client.library, handle->client.logger, XB_CONN_EVTCHN,
+                         handle->client.domid, XB_HELLO_ADOPT, handle->fd, NULL);
     if (ret < 0)
         return ret;
     client_close(&handle->client);
@@ -152,7 +152,8 @@ xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *xce, uin
     return evtchn_bind(xce, XB_OP_BIND_UNBOUND, domid, 0);
 }
 
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid, evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote_port)
 {
     return evtchn_bind(xce, XB_OP_BIND_INTERDOMAIN, domid, remote_port);
 }
@@ -197,12 +198,13 @@ static struct xb_port *port_at(xenevtchn_handle *handle, uint16_t domid, evtchn_
 static bool port_is_ours(xenevtchn_handle *handle, evtchn_port_t port)
 {
     return port < XB_MAX_PORTS &&
-           XB_WORD_CONN(atomic_load(&port_at(handle, handle->client.domid, port)->word)) == handle->client.sink;
+           XB_WORD_CONN(atomic_load(&port_at(handle, handle->client.domid, port)->word)) ==
+               handle->client.sink;
 }
 
 /*
- * Raises a port of any domain. `sending` says what we are at, so that the event is not lost between the atomic
- * step and the write if we are killed there.
+ * Raises a port of any domain. `sending` says what we are at, so that the event is not lost between the
+ * atomic step and the write if we are killed there.
  */
 static int port_raise(xenevtchn_handle *handle, uint16_t domid, evtchn_port_t number)
 {
@@ -265,8 +267,8 @@ int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
 }
 
 /*
- * Waits for a port without getting stuck when the hypervisor process is gone: as long as any notifier has the write
- * end of the pipe, its end of file does not come.
+ * Waits for a port without getting stuck when the hypervisor process is gone: as long as any notifier has the
+ * write end of the pipe, its end of file does not come.
  */
 static int pipe_wait(xenevtchn_handle *handle)
 {

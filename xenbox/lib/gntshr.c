@@ -81,7 +81,8 @@ static int refs_unshare(struct xengntdev_handle *handle, const uint32_t *refs, u
     for (uint32_t done = 0; ret == 0 && done < count; done += XB_SHARE_MAX) {
         struct xb_unshare head = { .count = count - done < XB_SHARE_MAX ? count - done : XB_SHARE_MAX };
         struct iovec message[2] = { { .iov_base = &head, .iov_len = sizeof(head) },
-                                    { .iov_base = (void *)(refs + done), .iov_len = head.count * sizeof(*refs) } };
+                                    { .iov_base = (void *)(refs + done),
+                                      .iov_len = head.count * sizeof(*refs) } };
 
         ret = client_callv(&handle->client, XB_OP_UNSHARE, message, 2, NULL, 0, NULL, NULL);
     }
@@ -97,11 +98,12 @@ static int refs_share(struct xengntdev_handle *handle, uint32_t domid, uint32_t 
     int ret = shared ? 0 : -ENOMEM;
 
     while (ret == 0 && done < count) {
-        struct xb_share share = { .domid = domid, .is_writable = is_writable,
+        struct xb_share share = { .domid = domid,
+                                  .is_writable = is_writable,
                                   .count = count - done < XB_SHARE_MAX ? count - done : XB_SHARE_MAX };
 
-        ret = client_call(&handle->client, XB_OP_SHARE, &share, sizeof(share), shared, share.count * sizeof(*shared),
-                          NULL);
+        ret = client_call(&handle->client, XB_OP_SHARE, &share, sizeof(share), shared,
+                          share.count * sizeof(*shared), NULL);
         for (uint32_t i = 0; ret == 0 && i < share.count; i++, done++) {
             refs[done] = shared[i].ref;
             frames[done] = shared[i].frame;
@@ -117,15 +119,15 @@ static int region_notify(struct xengntdev_handle *handle, uint32_t ref, uint32_t
 {
     struct xb_share_notify notify = { .ref = ref, .offset = offset, .port = port };
 
-    notify.action = (offset != (uint32_t)-1 ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
+    notify.action = (offset < XB_FRAME_SIZE ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
                     (port != (uint32_t)-1 ? UNMAP_NOTIFY_SEND_EVENT : 0);
     if (!notify.action)
         return 0;
     return client_call(&handle->client, XB_OP_SHARE_NOTIFY, &notify, sizeof(notify), NULL, 0, NULL);
 }
 
-static void *gntshr_share(struct xengntdev_handle *handle, uint32_t domid, int count, uint32_t *refs, bool is_writable,
-                          uint32_t notify_offset, uint32_t notify_port)
+static void *gntshr_share(struct xengntdev_handle *handle, uint32_t domid, int count, uint32_t *refs,
+                          bool is_writable, uint32_t notify_offset, uint32_t notify_port)
 {
     struct shared_region *region = NULL;
     uint32_t *frames = NULL;

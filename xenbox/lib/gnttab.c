@@ -2,9 +2,9 @@
 /*
  * gnttab.c: libxengnttab's consuming half: map, unmap. Copy is in gnttab_copy.c.
  *
- * A map call reserves records, pins each grant entry, then maps the frames; whatever fails, all of it is undone
- * and the caller sees EINVAL, as from the real gntdev. An unmap call unmaps first and drops the pins afterwards,
- * so that a page is pinned for as long as this process can touch it.
+ * A map call reserves records, pins each grant entry, then maps the frames; whatever fails, all of it is
+ * undone and the caller sees EINVAL, as from the real gntdev. An unmap call unmaps first and drops the pins
+ * afterwards, so that a page is pinned for as long as this process can touch it.
  */
 #include <config.h>
 
@@ -69,6 +69,23 @@ static int region_compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* For a search: the region that overlaps the one which is looked for counts as equal to it. */
+static int region_compare_overlap(const void *a, const void *b)
+{
+    const struct region *wanted = a, *region = b;
+    uintptr_t from = (uintptr_t)wanted->address, to = from + wanted->count;
+    uintptr_t start = (uintptr_t)region->address, end = start + (uintptr_t)region->count * XB_FRAME_SIZE;
+
+    return from >= end ? 1 : to <= start ? -1 : 0;
+}
+
+bool gnttab_has_mapped(struct xengntdev_handle *handle, const void *address, size_t bytes)
+{
+    struct region wanted = { .address = (void *)address, .count = bytes };
+
+    return tfind(&wanted, &handle->regions, region_compare_overlap) != NULL;
+}
+
 static void region_free(void *node)
 {
     struct region *region = node;
@@ -101,7 +118,9 @@ int xengnttab_fd(xengnttab_handle *xgt)
     return xgt->client.fd;
 }
 
-/* Linux sets no limit by this call any more, and neither do we: what one map call may ask for is the box's. */
+/*
+ * Linux sets no limit by this call any more, and neither do we: what one map call may ask for is the box's.
+ */
 int xengnttab_set_max_grants(xengnttab_handle *xgt, uint32_t nr_grants)
 {
     return 0;
@@ -144,15 +163,15 @@ static void map_give_back(struct xengntdev_handle *handle, uint32_t index)
 }
 
 /* Pins one page: a live record and *frame. -errno, or -EINVAL for any refusal by the grant entry. */
-static int page_pin(struct xengntdev_handle *handle, uint32_t domid, uint32_t ref, bool is_readonly, uint32_t index,
-                    uint32_t *frame)
+static int page_pin(struct xengntdev_handle *handle, uint32_t domid, uint32_t ref, bool is_readonly,
+                    uint32_t index, uint32_t *frame)
 {
     struct xb_map *map = map_at(&handle->client, index);
     struct locked_entry entry;
     int status;
 
     status = entry_lock(&entry, &handle->client, domid, ref);
-    if (status == GNTST_general_error)
+    if (status == ENTRY_LOST)
         return -EIO;
     if (status != GNTST_okay)
         return -EINVAL;
@@ -185,8 +204,9 @@ static void region_unpin(struct xengntdev_handle *handle, struct region *region)
 }
 
 /* Pins each page; region->count says how many are, also in failure. */
-static int region_pin(struct xengntdev_handle *handle, struct region *region, uint32_t count, const uint32_t *domids,
-                      uint32_t domid_step, const uint32_t *refs, bool is_readonly, uint32_t *frames)
+static int region_pin(struct xengntdev_handle *handle, struct region *region, uint32_t count,
+                      const uint32_t *domids, uint32_t domid_step, const uint32_t *refs, bool is_readonly,
+                      uint32_t *frames)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index;
@@ -204,12 +224,14 @@ static int region_pin(struct xengntdev_handle *handle, struct region *region, ui
     return 0;
 }
 
-static int region_notify(struct xengntdev_handle *handle, struct region *region, uint32_t offset, uint32_t port)
+static int region_notify(struct xengntdev_handle *handle, struct region *region, uint32_t offset,
+                         uint32_t port)
 {
     struct xb_map_notify notify = { .map = region->map[0], .offset = offset, .port = port };
     int ret;
 
-    notify.action = (offset != (uint32_t)-1 ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
+    /* As upstream: an offset past the page means no byte. */
+    notify.action = (offset < XB_FRAME_SIZE ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
                     (port != (uint32_t)-1 ? UNMAP_NOTIFY_SEND_EVENT : 0);
     if (!notify.action)
         return 0;
@@ -219,8 +241,9 @@ static int region_notify(struct xengntdev_handle *handle, struct region *region,
 }
 
 /* domid_step is 0 when all refs are of domids[0]. */
-static void *gnttab_map(struct xengntdev_handle *handle, uint32_t count, const uint32_t *domids, uint32_t domid_step,
-                        const uint32_t *refs, int prot, uint32_t notify_offset, uint32_t notify_port)
+static void *gnttab_map(struct xengntdev_handle *handle, uint32_t count, const uint32_t *domids,
+                        uint32_t domid_step, const uint32_t *refs, int prot, uint32_t notify_offset,
+                        uint32_t notify_port)
 {
     bool is_readonly = !(prot & PROT_WRITE);
     struct region *region = NULL;
@@ -240,7 +263,8 @@ static void *gnttab_map(struct xengntdev_handle *handle, uint32_t count, const u
     pthread_mutex_lock(&handle->lock);
     ret = region_pin(handle, region, count, domids, domid_step, refs, is_readonly, frames);
     if (ret == 0)
-        ret = client_map_frames(&handle->client, frames, count, prot & (PROT_READ | PROT_WRITE), &region->address);
+        ret = client_map_frames(&handle->client, frames, count, prot & (PROT_READ | PROT_WRITE),
+                                &region->address);
     if (ret == 0) {
         for (uint32_t i = 0; i < count; i++)
             map_at(&handle->client, region->map[i])->address =
@@ -263,8 +287,8 @@ static void *gnttab_map(struct xengntdev_handle *handle, uint32_t count, const u
 
 fail:
     if (ret != -EIO)
-        client_log(&handle->client, -ret, "mapping %u grant refs (the first: domain %u, ref %u) failed", count,
-                   count ? domids[0] : 0, count ? refs[0] : 0);
+        client_log(&handle->client, -ret, "mapping %u grant refs (the first: domain %u, ref %u) failed",
+                   count, count ? domids[0] : 0, count ? refs[0] : 0);
     free(frames);
     free(region);
     errno = ret == -EIO ? EIO : EINVAL;
@@ -276,12 +300,14 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t re
     return gnttab_map(xgt, 1, &domid, 0, &ref, prot, -1, -1);
 }
 
-void *xengnttab_map_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t *domids, uint32_t *refs, int prot)
+void *xengnttab_map_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t *domids, uint32_t *refs,
+                               int prot)
 {
     return gnttab_map(xgt, count, domids, 1, refs, prot, -1, -1);
 }
 
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid, uint32_t *refs, int prot)
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid, uint32_t *refs,
+                                      int prot)
 {
     return gnttab_map(xgt, count, &domid, 0, refs, prot, -1, -1);
 }

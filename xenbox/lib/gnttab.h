@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* gnttab.h: a gnttab or gntshr handle (the public header has one type for both), for the files of libxengnttab. */
+/*
+ * gnttab.h: a gnttab or gntshr handle (the public header has one type for both), for the files of
+ * libxengnttab.
+ */
 #ifndef XENBOX_LIB_GNTTAB_H
 #define XENBOX_LIB_GNTTAB_H
 
@@ -27,5 +30,8 @@ struct xengntdev_handle {
 };
 
 int gnttab_error(int error); /* sets errno from a negative errno, returns -1 */
+
+/* Does any of these bytes lie in a region that the handle has mapped? The caller holds the handle's lock. */
+bool gnttab_has_mapped(struct xengntdev_handle *handle, const void *address, size_t bytes);
 
 #endif

@@ -15,8 +15,8 @@
 #include "xenbox/lib/gnttab.h"
 
 /* One direction: between a granted page, locked meanwhile, and memory of ours. GNTST_*. */
-static int page_copy(struct client *client, uint8_t *frames, const union xengnttab_copy_ptr *page, void *local,
-                     uint16_t length, bool is_into_page)
+static int page_copy(struct client *client, uint8_t *frames, const union xengnttab_copy_ptr *page,
+                     void *local, uint16_t length, bool is_into_page)
 {
     struct locked_entry entry;
     int status = entry_lock(&entry, client, page->foreign.domid, page->foreign.ref);
@@ -33,15 +33,21 @@ static int page_copy(struct client *client, uint8_t *frames, const union xengntt
     return status;
 }
 
-static int segment_copy(struct client *client, uint8_t *frames, const xengnttab_grant_copy_segment_t *segment)
+static int segment_copy(struct xengntdev_handle *handle, uint8_t *frames,
+                        const xengnttab_grant_copy_segment_t *segment)
 {
     bool is_from_page = segment->flags & GNTCOPY_source_gref;
     bool is_to_page = segment->flags & GNTCOPY_dest_gref;
+    const void *local = is_to_page ? segment->source.virt : segment->dest.virt;
+    struct client *client = &handle->client;
     uint8_t bounce[XB_FRAME_SIZE];
     int status;
 
     if (segment->len == 0)
         return GNTST_okay;
+    /* A hypervisor takes frames of the caller's own for the local end, and a mapped grant is not one. */
+    if (is_from_page != is_to_page && gnttab_has_mapped(handle, local, segment->len))
+        return GNTST_bad_page;
     if (!is_to_page)
         return page_copy(client, frames, &segment->source, segment->dest.virt, segment->len, false);
     if (!is_from_page)
@@ -83,8 +89,10 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_
     /* The journal of a connection has room for one locked entry. */
     pthread_mutex_lock(&xgt->lock);
     for (uint32_t i = 0; i < count; i++) {
-        segs[i].status = is_lost ? GNTST_general_error : segment_copy(&xgt->client, frames, &segs[i]);
-        is_lost |= segs[i].status == GNTST_general_error;
+        int status = is_lost ? ENTRY_LOST : segment_copy(xgt, frames, &segs[i]);
+
+        is_lost = status == ENTRY_LOST;
+        segs[i].status = is_lost ? GNTST_general_error : status;
     }
     pthread_mutex_unlock(&xgt->lock);
     return is_lost ? gnttab_error(-EIO) : 0;

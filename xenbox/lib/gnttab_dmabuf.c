@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* gnttab_dmabuf.c: dma-bufs, which gntdev has only where its kernel was built with them: a box is one without. */
+/*
+ * gnttab_dmabuf.c: dma-bufs, which gntdev has only where its kernel was built with them: a box is one
+ * without.
+ */
 #include <config.h>
 
 #include <errno.h>
@@ -23,7 +26,8 @@ int xengnttab_dmabuf_exp_wait_released(xengnttab_handle *xgt, uint32_t fd, uint3
     return dmabuf_refuse(xgt, __func__);
 }
 
-int xengnttab_dmabuf_imp_to_refs(xengnttab_handle *xgt, uint32_t domid, uint32_t fd, uint32_t count, uint32_t *refs)
+int xengnttab_dmabuf_imp_to_refs(xengnttab_handle *xgt, uint32_t domid, uint32_t fd, uint32_t count,
+                                 uint32_t *refs)
 {
     return dmabuf_refuse(xgt, __func__);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * toolcore.h: the part of libxentoolcore's ABI that the Xen libraries use among themselves. Debian does not ship
- * its header. A registered handle is restricted, with all others, by xentoolcore_restrict_all().
+ * toolcore.h: the part of libxentoolcore's ABI that the Xen libraries use among themselves. Debian does not
+ * ship its header. A registered handle is restricted, with all others, by xentoolcore_restrict_all().
  */
 #ifndef XENBOX_LIB_TOOLCORE_H
 #define XENBOX_LIB_TOOLCORE_H
