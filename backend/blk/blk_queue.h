@@ -35,7 +35,7 @@ struct blk_queue {
     struct disk *disk;
     struct blkif_limits limits;
     struct inflight_identity identity; /* whose ring, which ref, port and layout */
-    char inflight_path[256];
+    const char *inflight_path;
     char label[64]; /* "vbd 3/51712 q0" */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend/blk/blk_queue.h"
 #include "backend/blk/vbd_keys.h"
@@ -35,6 +36,7 @@ struct vbd {
     struct letter to_worker; /* start or stop the queue */
     struct letter to_main; /* the worker's answer */
     struct letter broken; /* the worker's complaint */
+    char inflight_path[CONFIG_PATH_MAX + 48];
     int error; /* of the step that another thread is at */
     char reason[320];
 };
@@ -86,6 +88,8 @@ static void vbd_setup(struct device *device)
     }
     device->priv = vbd;
     vbd->device = device;
+    snprintf(vbd->inflight_path, sizeof(vbd->inflight_path), "%s/inflight/vbd-%u-%u-q0",
+             config_get()->run_dir, device->domid, device->devid);
     ret = vbd_keys_read_toolstack(device, &vbd->keys, vbd->reason, sizeof(vbd->reason));
     if (ret) {
         device_done(device, ret, "%s", vbd->reason);
@@ -145,18 +149,16 @@ static void start_queue(struct letter *letter)
     mailbox_post(daemon_mailbox(), &vbd->to_main);
 }
 
-/* Where the in-flight records go: made on demand, since a run directory may be swept. */
-static int inflight_path(struct vbd *vbd, char *path, size_t size)
+/* The directory of the in-flight records is made on demand: a run directory may be swept. */
+static int inflight_prepare(struct vbd *vbd)
 {
-    const struct device *device = vbd->device;
+    char dir[CONFIG_PATH_MAX + 16];
 
-    snprintf(path, size, "%s/inflight", config_get()->run_dir);
-    if (mkdir(path, 0700) && errno != EEXIST) {
-        snprintf(vbd->reason, sizeof(vbd->reason), "cannot make %s: %s", path, strerror(errno));
-        return -errno;
-    }
-    snprintf(path, size, "%s/inflight/vbd-%u-%u-q0", config_get()->run_dir, device->domid, device->devid);
-    return 0;
+    snprintf(dir, sizeof(dir), "%s/inflight", config_get()->run_dir);
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+        return 0;
+    snprintf(vbd->reason, sizeof(vbd->reason), "cannot make %s: %s", dir, strerror(errno));
+    return -errno;
 }
 
 static void on_stopped(struct blk_queue *queue);
@@ -172,12 +174,13 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
         snprintf(vbd->reason, sizeof(vbd->reason), "no memory for a queue");
         return -ENOMEM;
     }
-    ret = inflight_path(vbd, queue->inflight_path, sizeof(queue->inflight_path));
+    ret = inflight_prepare(vbd);
     if (ret) {
         free(queue);
         return ret;
     }
     queue->owner = vbd;
+    queue->inflight_path = vbd->inflight_path;
     queue->disk = vbd->disk;
     queue->limits = (struct blkif_limits){
         .sectors = geometry->size_bytes / BLKIF_SECTOR_BYTES,
@@ -291,6 +294,8 @@ static void vbd_teardown(struct device *device)
         device_done(device, 0, NULL);
         return;
     }
+    if (!device->is_parting)
+        unlink(vbd->inflight_path); /* of a ring that could not be taken over */
     vbd->job.work = close_work;
     vbd->job.done.deliver = close_done;
     vbd->job.reply_to = daemon_mailbox();

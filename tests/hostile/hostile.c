@@ -231,6 +231,37 @@ static void padding(struct raw_front *front)
         raw_fail("the padding of a response holds what was in the backend's memory");
 }
 
+/* A 32-bit guest's ring: slots of 108 bytes, responses of 12. */
+static void layout_x86_32(struct raw_front *front)
+{
+    blkif_x86_32_front_ring_t ring;
+
+    raw_connect_as(front, XEN_IO_PROTO_ABI_X86_32);
+    FRONT_RING_INIT(&ring, (blkif_x86_32_sring_t *)front->page, 4096);
+    for (unsigned int i = 0; i < 100; i++) {
+        uint8_t operation = i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE;
+        struct blkif_x86_32_request *request = RING_GET_REQUEST(&ring, ring.req_prod_pvt);
+        const struct blkif_x86_32_response *response = RING_GET_RESPONSE(&ring, ring.rsp_cons);
+
+        memset(front->data, i % 2 ? 0 : (int)i, 4096);
+        request->operation = operation;
+        request->nr_segments = 1;
+        request->id = ~(uint64_t)i;
+        request->sector_number = 8;
+        request->seg[0] = (struct blkif_request_segment){ .gref = front->refs[0], .last_sect = 7 };
+        ring.req_prod_pvt++;
+        RING_PUSH_REQUESTS(&ring);
+        raw_notify(front);
+        raw_wait_response(front, ring.rsp_cons);
+        expect(response->status, BLKIF_RSP_OKAY, "a transfer on a 32-bit ring");
+        if (response->id != ~(uint64_t)i || response->operation != operation)
+            raw_fail("response %u of a 32-bit ring is garbled", i);
+        if (operation == BLKIF_OP_READ && front->data[4095] != i - 1)
+            raw_fail("read %u, expected %u as written", front->data[4095], i - 1);
+        ring.rsp_cons++;
+    }
+}
+
 /* C12: nothing writes to a read-only disk. Run against one. */
 static void readonly(struct raw_front *front)
 {
@@ -433,6 +464,7 @@ static const struct {
     { "grants", grants, false },
     { "ids", ids, false },
     { "padding", padding, false },
+    { "layout-x86-32", layout_x86_32, false },
     { "readonly", readonly, false },
     { "fuzz", fuzz, false },
     { "mutation", mutation, false },

@@ -156,6 +156,11 @@ enum xenbus_state raw_wait_backend(struct raw_front *front, unsigned int states)
 
 void raw_connect(struct raw_front *front)
 {
+    raw_connect_as(front, XEN_IO_PROTO_ABI_NATIVE);
+}
+
+void raw_connect_as(struct raw_front *front, const char *protocol)
+{
     xenevtchn_port_or_error_t port;
 
     raw_wait_backend(front, 1u << XenbusStateInitWait);
@@ -167,7 +172,7 @@ void raw_connect(struct raw_front *front)
     front->port = (evtchn_port_t)port;
     raw_write(front, "ring-ref", "%u", front->ring_ref);
     raw_write(front, "event-channel", "%u", front->port);
-    raw_write(front, "protocol", XEN_IO_PROTO_ABI_NATIVE);
+    raw_write(front, "protocol", "%s", protocol);
     raw_state(front, XenbusStateInitialised);
     raw_wait_backend(front, 1u << XenbusStateConnected);
     raw_state(front, XenbusStateConnected);
@@ -216,17 +221,16 @@ void raw_push(struct raw_front *front)
         raw_notify(front);
 }
 
-blkif_response_t raw_response(struct raw_front *front)
+void raw_wait_response(struct raw_front *front, RING_IDX seen)
 {
     time_t start = now_s();
-    blkif_response_t response;
-    bool is_there;
 
     for (;;) {
         xenevtchn_port_or_error_t port;
 
-        RING_FINAL_CHECK_FOR_RESPONSES(&front->ring, is_there);
-        if (is_there)
+        front->page->rsp_event = seen + 1;
+        xen_mb(); /* the backend sees rsp_event before we look for the last time */
+        if (*(volatile RING_IDX *)&front->page->rsp_prod != seen)
             break;
         if (!wait_readable(front, xenevtchn_fd(front->evtchn), start))
             raw_fail("no response within %u s", front->deadline_s);
@@ -235,8 +239,15 @@ blkif_response_t raw_response(struct raw_front *front)
             raw_fail("event channel: %s", strerror(errno));
     }
     xen_rmb();
-    if (front->ring.sring->rsp_prod - front->ring.rsp_cons > RAW_RING_SLOTS)
-        raw_fail("the backend's producer is %u ahead", front->ring.sring->rsp_prod - front->ring.rsp_cons);
+    if (front->page->rsp_prod - seen > RAW_RING_SLOTS)
+        raw_fail("the backend's producer is %u ahead", front->page->rsp_prod - seen);
+}
+
+blkif_response_t raw_response(struct raw_front *front)
+{
+    blkif_response_t response;
+
+    raw_wait_response(front, front->ring.rsp_cons);
     RING_COPY_RESPONSE(&front->ring, front->ring.rsp_cons, &response);
     front->ring.rsp_cons++;
     return response;

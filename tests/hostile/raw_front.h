@@ -52,6 +52,8 @@ enum xenbus_state raw_wait_backend(struct raw_front *front, unsigned int states)
 
 /* Waits for InitWait, writes good keys, goes to Connected together with the backend. */
 void raw_connect(struct raw_front *front);
+/* The same, for a ring in the layout that protocol names. */
+void raw_connect_as(struct raw_front *front, const char *protocol);
 /* Closes in order, so that another connect may follow. */
 void raw_disconnect(struct raw_front *front);
 
@@ -62,6 +64,8 @@ blkif_request_t raw_request(const struct raw_front *front, uint8_t operation, ui
 void raw_put(struct raw_front *front, const blkif_request_t *request);
 void raw_push(struct raw_front *front);
 void raw_notify(struct raw_front *front);
+/* Waits until the backend's producer differs from seen. */
+void raw_wait_response(struct raw_front *front, RING_IDX seen);
 /* The next response; waits for it. */
 blkif_response_t raw_response(struct raw_front *front);
 /* One request, one response with its id and operation; the status. */

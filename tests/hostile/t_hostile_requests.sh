@@ -11,6 +11,7 @@ hostile beyond-end "a range past the end of the disk"
 hostile grants "a granted page cannot be copied"
 hostile ids
 hostile padding
+hostile layout-x86-32
 hostile fuzz
 hostile mutation
 hostile storm

@@ -15,7 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -284,6 +289,42 @@ static void test_finish_comes_from_the_loop(void **state)
     assert_int_equal(t.error, -EROFS);
 }
 
+/* From here on this process and its children may not use io_uring, as where the system forbids it. */
+static void forbid_uring(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        _exit(10);
+}
+
+static void test_libaio_takes_over_where_io_uring_is_forbidden(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct event_base *base = event_base_new();
+        struct engine *engine = NULL;
+
+        forbid_uring();
+        if (engine_create(&engine, base, ENGINE_IO_URING) != -EPERM)
+            _exit(1);
+        if (engine_create(&engine, base, ENGINE_AUTO) || strcmp(engine_name(engine), "libaio") != 0)
+            _exit(2);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 #define BOTH(name)                                                                                           \
@@ -298,6 +339,7 @@ int main(void)
         BOTH(test_errors_of_the_kernel_come_through),
         BOTH(test_failure_of_one_leaves_the_others_alone),
         BOTH(test_finish_comes_from_the_loop),
+        cmocka_unit_test(test_libaio_takes_over_where_io_uring_is_forbidden),
     };
     int failed;
 
