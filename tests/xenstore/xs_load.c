@@ -125,6 +125,18 @@ static int run_increment(char **args)
     return 0;
 }
 
+/* Writes to a node with a long name below the path, until somebody ends it. */
+static int run_flood(char **args)
+{
+    struct xs_handle *xs = store_open();
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/%0800d", args[0], 0);
+    while (xs_write(xs, XBT_NULL, path, "x", 1)) {
+    }
+    err(1, "writing %s", path);
+}
+
 /* Leaves a transaction and a watch open for whoever kills it. */
 static int run_hold(char **args)
 {
@@ -156,10 +168,14 @@ static int socket_open(void)
 
 static void socket_send(int fd, uint32_t type, uint32_t req_id, uint32_t len, const void *body, size_t body_len)
 {
-    struct xsd_sockmsg header = { .type = type, .req_id = req_id, .len = len };
+    struct {
+        struct xsd_sockmsg header;
+        char body[XENSTORE_PAYLOAD_MAX];
+    } message = { .header = { .type = type, .req_id = req_id, .len = len } };
+    size_t size = sizeof(message.header) + body_len;
 
-    if (send(fd, &header, sizeof(header), MSG_NOSIGNAL) != sizeof(header) ||
-        send(fd, body, body_len, MSG_NOSIGNAL) != (ssize_t)body_len)
+    memcpy(message.body, body, body_len);
+    if (send(fd, &message, size, MSG_NOSIGNAL) != (ssize_t)size)
         err(1, "send");
 }
 
@@ -257,6 +273,7 @@ static const struct command {
     { "watches", "PATH COUNT", 2, run_watches }, { "increment", "PATH COUNT", 2, run_increment },
     { "hold", "PATH", 1, run_hold },             { "garbage", "", 0, run_garbage },
     { "oversize", "", 0, run_oversize },         { "deaf", "PATH", 1, run_deaf },
+    { "flood", "PATH", 1, run_flood },
     { "pipeline", "PATH COUNT", 2, run_pipeline }, { "wait", "", 0, run_wait },
 };
 
