@@ -606,7 +606,8 @@ void xs_client_got(struct xs_client *client, size_t len)
 
 size_t xs_client_peek(struct xs_client *client, const void **data)
 {
-    *data = client->output.data + client->output.start;
+    /* An empty buffer may not have been allocated yet. */
+    *data = client->output.data ? client->output.data + client->output.start : NULL;
     return bytes_count(&client->output);
 }
 
