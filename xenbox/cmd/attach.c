@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
 #include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/number.h"
@@ -59,11 +60,10 @@ static int attach_device(const struct box *box, struct device *device, int timeo
 {
     struct store store;
     struct plug plug = { .box = box, .store = &store, .timeout_ms = 1000 * timeout_s };
-    int error, status = CMD_OK;
+    int status = CMD_OK;
 
-    error = store_open(&store, box);
-    if (error)
-        return cmd_fail("the store of box '%s' does not answer: %s", box->name, strerror(-error));
+    if (store_connect(&store, box) < 0)
+        return CMD_FAILED;
     if (choose_name(&store, device) < 0 || device_complete(device) < 0)
         status = cmd_usage(&command_attach, "%s", device->why);
     else if (plug_in(&plug, device) < 0)
@@ -77,12 +77,11 @@ static int attach_device(const struct box *box, struct device *device, int timeo
 static int attach(int argc, char **argv)
 {
     const struct device_kind *kind;
-    struct box_status box_status;
     struct device device;
     struct box box;
     unsigned long timeout_s = PLUG_TIMEOUT_MS / 1000;
     uint16_t domid;
-    int status = CMD_OK;
+    int status;
 
     while (cmd_next_option(&command_attach, argc, argv) != -1)
         if (number_parse(optarg, MAX_TIMEOUT_S, &timeout_s) < 0 || timeout_s == 0)
@@ -95,7 +94,10 @@ static int attach(int argc, char **argv)
         return unknown_kind(argv[optind + 1]);
     if (argc - optind == 3 && strcmp(argv[optind + 2], "help") == 0)
         return print_keys(kind);
-    if (box_find_up(&box, cmd_box(), &box_status) < 0 || domain_find_guest(&box, argv[optind], &domid) < 0)
+    status = box_take_whole(&box);
+    if (status != CMD_OK)
+        return status;
+    if (domain_find_guest(&box, argv[optind], &domid) < 0)
         return CMD_FAILED;
     device_init(&device, kind, domid);
     for (int i = optind + 2; i < argc && status == CMD_OK; i++)

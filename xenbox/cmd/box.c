@@ -125,34 +125,6 @@ int box_find(struct box *box, const char *which)
     return -ENAMETOOLONG;
 }
 
-int box_find_up(struct box *box, const char *which, struct box_status *status)
-{
-    int error = box_find(box, which);
-
-    if (error)
-        return error;
-    box_probe(box, status);
-    switch (status->state) {
-    case BOX_UP:
-    case BOX_BROKEN:
-        return 0;
-    case BOX_CRASHED:
-        cmd_fail("box '%s' has crashed%s%s; 'xenbox down %s' clears it away", box->name,
-                 *status->failure ? ": " : "", status->failure, box->name);
-        break;
-    case BOX_STARTING:
-        cmd_fail("box '%s' is still starting (pid %d)", box->name, (int)status->supervisor);
-        break;
-    case BOX_FOREIGN:
-        cmd_fail("%s is not a box", box->dir);
-        break;
-    case BOX_ABSENT:
-        cmd_fail("there is no box '%s' (no %s); 'xenbox up %s' starts it", box->name, box->dir, box->name);
-        break;
-    }
-    return -ENOENT;
-}
-
 void box_path(const struct box *box, const char *name, char path[BOX_PATH_MAX])
 {
     snprintf(path, BOX_PATH_MAX, "%s/%s", box->dir, name);

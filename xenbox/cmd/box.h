@@ -56,9 +56,6 @@ struct box_status {
  */
 int box_find(struct box *box, const char *which);
 
-/* As box_find, and the box must be up: otherwise -ENOENT after a message that says what it is instead. */
-int box_find_up(struct box *box, const char *which, struct box_status *status);
-
 /* The parent directory of boxes that are given by name. */
 int box_home(char *home, size_t size);
 

@@ -5,8 +5,8 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
-#include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/number.h"
 #include "xenbox/cmd/plug.h"
 
@@ -18,11 +18,10 @@ static int detach_device(const struct box *box, struct device *device, int timeo
 {
     struct store store;
     struct plug plug = { box, &store, 1000 * timeout_s, is_forced };
-    int error, status = CMD_OK;
+    int status = CMD_OK;
 
-    error = store_open(&store, box);
-    if (error)
-        return cmd_fail("the store of box '%s' does not answer: %s", box->name, strerror(-error));
+    if (store_connect(&store, box) < 0)
+        return CMD_FAILED;
     if (plug_out(&plug, device) < 0)
         status = cmd_fail(DEVICE_FMT ": %s", DEVICE_ARGS(device), device->why);
     store_close(&store);
@@ -32,7 +31,6 @@ static int detach_device(const struct box *box, struct device *device, int timeo
 static int detach(int argc, char **argv)
 {
     const struct device_kind *kind;
-    struct box_status box_status;
     struct device device;
     struct box box;
     unsigned long timeout_s = PLUG_TIMEOUT_MS / 1000;
@@ -52,8 +50,9 @@ static int detach(int argc, char **argv)
     kind = device_kind_find(argv[optind + 1]);
     if (!kind)
         return cmd_usage(&command_detach, "there is no kind of device '%s'", argv[optind + 1]);
-    if (box_find_up(&box, cmd_box(), &box_status) < 0 || domain_find_guest(&box, argv[optind], &domid) < 0)
-        return CMD_FAILED;
+    status = box_take_guest(&box, argv[optind], &domid);
+    if (status != CMD_OK)
+        return status;
     device_init(&device, kind, domid);
     if (device_name(&device, argv[optind + 2]) < 0)
         status = cmd_usage(&command_detach, "%s", device.why);

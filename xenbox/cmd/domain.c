@@ -11,6 +11,7 @@
 
 #include <xen/sched.h>
 
+#include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
 #include "xenbox/cmd/domain_life.h"
 #include "xenbox/cmd/domain_table.h"
@@ -38,7 +39,6 @@ static int create(int argc, char **argv)
 {
     const struct command *command = &domain_commands[CREATE];
     struct domain_wish wish = { .domid = DOMAIN_LIFE_ANY };
-    struct box_status box_status;
     unsigned long number;
     uint16_t domid;
     struct box box;
@@ -54,9 +54,9 @@ static int create(int argc, char **argv)
     if (argc - optind > 1)
         return cmd_usage(command, "one domain at a time");
     wish.name = argv[optind];
-    if (box_find_up(&box, cmd_box(), &box_status) < 0)
-        return CMD_FAILED;
-    status = domain_life_create(&box, &wish, &domid);
+    status = box_take_whole(&box);
+    if (status == CMD_OK)
+        status = domain_life_create(&box, &wish, &domid);
     if (status == CMD_OK)
         printf("%u\n", domid);
     return status;
@@ -65,15 +65,11 @@ static int create(int argc, char **argv)
 /* Options, box and the one DOMAIN that most sub-commands take. An exit code, CMD_OK to go on. */
 static int take_domain(const struct command *command, int argc, char **argv, struct box *box, uint16_t *domid)
 {
-    struct box_status status;
-
     while (cmd_next_option(command, argc, argv) != -1)
         ;
     if (argc - optind != 1)
         return cmd_usage(command, "which domain?");
-    if (box_find_up(box, cmd_box(), &status) < 0 || domain_find_guest(box, argv[optind], domid) < 0)
-        return CMD_FAILED;
-    return CMD_OK;
+    return box_take_guest(box, argv[optind], domid);
 }
 
 static int destroy(int argc, char **argv)
@@ -124,9 +120,9 @@ static int shutdown_domain(int argc, char **argv)
 {
     const struct command *command = &domain_commands[SHUTDOWN];
     struct xb_domain_shutdown request = { .reason = SHUTDOWN_poweroff };
-    struct box_status box_status;
     uint16_t domid;
     struct box box;
+    int status;
     size_t i;
 
     while (cmd_next_option(command, argc, argv) != -1) {
@@ -139,8 +135,9 @@ static int shutdown_domain(int argc, char **argv)
     }
     if (argc - optind != 1)
         return cmd_usage(command, "which domain?");
-    if (box_find_up(&box, cmd_box(), &box_status) < 0 || domain_find_guest(&box, argv[optind], &domid) < 0)
-        return CMD_FAILED;
+    status = box_take_guest(&box, argv[optind], &domid);
+    if (status != CMD_OK)
+        return status;
     request.domid = domid;
     return call(&box, XB_OP_DOMAIN_SHUTDOWN, domid, &request, sizeof(request));
 }
@@ -170,10 +167,10 @@ static void print_domain(const struct xb_tables *tables, uint16_t domid)
 static int list(int argc, char **argv)
 {
     const struct command *command = &domain_commands[LIST];
-    struct box_status box_status;
     json_t *array = NULL;
     struct box box;
     struct hv hv;
+    int status;
 
     while (cmd_next_option(command, argc, argv) != -1)
         array = array ? array : json_array();
@@ -181,9 +178,10 @@ static int list(int argc, char **argv)
         json_decref(array);
         return cmd_usage(command, "it takes no arguments");
     }
-    if (box_find_up(&box, cmd_box(), &box_status) < 0 || domain_table_open(&hv, &box) < 0) {
+    status = box_take_hv(&box, &hv);
+    if (status != CMD_OK) {
         json_decref(array);
-        return CMD_FAILED;
+        return status;
     }
     if (!array)
         printf("%-32s %5s %-9s %8s\n", "NAME", "ID", "STATE", "PAGES");

@@ -29,14 +29,6 @@ static void print_uuid(const uint8_t uuid[16], char text[UUID_TEXT_MAX])
         p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
 }
 
-static int open_store(struct store *store, const struct box *box)
-{
-    int error = store_open(store, box);
-
-    return error ? cmd_fail("the store of box '%s' does not answer: %s", box->name, strerror(-error))
-                 : CMD_OK;
-}
-
 /* A number would be taken for an id; a slash and what is not printed would only cause trouble. */
 static int check_name(struct hv *hv, const char *name)
 {
@@ -164,7 +156,7 @@ int domain_life_create(const struct box *box, const struct domain_wish *wish, ui
         return CMD_FAILED;
     status = wish->name ? check_name(&hv, wish->name) : CMD_OK;
     if (status == CMD_OK)
-        status = open_store(&store, box);
+        status = store_connect(&store, box) < 0 ? CMD_FAILED : CMD_OK;
     if (status == CMD_OK)
         status = make_domain(&hv, wish, domid);
     if (status == CMD_OK) {
@@ -188,7 +180,7 @@ int domain_life_destroy(const struct box *box, uint16_t domid)
 
     if (domain_table_open(&hv, box) < 0)
         return CMD_FAILED;
-    status = open_store(&store, box);
+    status = store_connect(&store, box) < 0 ? CMD_FAILED : CMD_OK;
     if (status == CMD_OK) {
         hv_call_domain(&hv, XB_OP_DOMAIN_PAUSE, domid);
         plug_out_all(&plug, domid);

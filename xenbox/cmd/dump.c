@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
-#include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/dump_tables.h"
 
 #define COMMAND_MAX 16
@@ -183,18 +183,19 @@ static int print_human(const struct box *box, json_t *dump)
 
 static int dump(int argc, char **argv)
 {
-    struct box_status status;
     bool is_json = false;
     struct box box;
     json_t *json;
     struct hv hv;
+    int status;
 
     while (cmd_next_option(&command_dump, argc, argv) != -1)
         is_json = true;
     if (optind < argc)
         return cmd_usage(&command_dump, "it takes no arguments");
-    if (box_find_up(&box, cmd_box(), &status) < 0 || domain_table_open(&hv, &box) < 0)
-        return CMD_FAILED;
+    status = box_take_hv(&box, &hv);
+    if (status != CMD_OK)
+        return status;
     json = dump_tables(hv.tables);
     hv_close(&hv);
     return is_json ? cmd_print_json(json) : print_human(&box, json);

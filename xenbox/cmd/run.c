@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
 #include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/env.h"
@@ -19,18 +20,18 @@
 static int run(int argc, char **argv)
 {
     const char *domain = "0";
-    struct box_status status;
     struct box box;
     uint16_t domid = 0;
-    int key, error;
+    int key, status, error;
 
     while ((key = cmd_next_option(&command_run, argc, argv)) != -1)
         if (key == 'd')
             domain = optarg;
     if (optind == argc)
         return cmd_usage(&command_run, "which command?");
-    if (box_find_up(&box, cmd_box(), &status) < 0)
-        return CMD_FAILED;
+    status = box_take(&box);
+    if (status != CMD_OK)
+        return status;
     if (domain_find_in_box(&box, domain, &domid) < 0)
         return CMD_FAILED;
     error = env_enter(&box, domid);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "xenbox/cmd/clock.h"
+#include "xenbox/cmd/cmd.h"
 #include "xenbox/cmd/number.h"
 #include "xenbox/cmd/store.h"
 
@@ -30,6 +31,19 @@ int store_open(struct store *store, const struct box *box)
         return -errno;
     store->xs = xs_open(0);
     return store->xs ? 0 : -errno;
+}
+
+int store_connect(struct store *store, const struct box *box)
+{
+    int error = store_open(store, box);
+    struct box_status status;
+
+    if (!error)
+        return 0;
+    box_probe(box, &status);
+    cmd_fail("the store of box '%s' does not answer: %s", box->name,
+             *status.failure ? status.failure : strerror(-error));
+    return error;
 }
 
 void store_close(struct store *store)

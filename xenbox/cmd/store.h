@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * store.h: a box's store, seen from domain 0 through the real libxenstore. All functions return 0 or a negative
- * errno and print nothing.
+ * errno, and all but one print nothing.
  */
 #ifndef XENBOX_CMD_STORE_H
 #define XENBOX_CMD_STORE_H
@@ -19,6 +19,8 @@ struct store {
 
 /* store_close is safe on a store that failed to open, and twice. */
 int store_open(struct store *store, const struct box *box);
+/* As store_open, but says what is wrong with the box's store. */
+int store_connect(struct store *store, const struct box *box);
 void store_close(struct store *store);
 
 /*

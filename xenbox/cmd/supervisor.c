@@ -75,8 +75,8 @@ static int helper(const char *name, char *path, size_t size, char *why)
 {
     if (env_helper_path(name, path, size) == 0 && access(path, X_OK) == 0)
         return 0;
-    snprintf(why, SUPERVISOR_WHY_MAX, "%.300s is missing: is xensplit installed? ($%s names another directory)",
-             path, ENV_LIBEXECDIR);
+    snprintf(why, SUPERVISOR_WHY_MAX,
+             "%.300s is missing: is xensplit installed? ($%s names another directory)", path, ENV_LIBEXECDIR);
     return -ENOENT;
 }
 

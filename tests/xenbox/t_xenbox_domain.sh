@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# Domains come and go with the nodes that a toolstack writes.
+. "$(dirname "$0")/../functions.sh"
+. "$(dirname "$0")/helpers.sh"
+
+box_up
+before=$(in_dom0 xenstore-ls -fp)
+
+say "nodes and permissions of a new domain"
+[ "$(xenbox domain create --domid 7 --memory 64 seven)" = 7 ] || fail "the number is not printed"
+vm=$(in_dom0 xenstore-read /local/domain/7/vm)
+in_dom0 xenstore-ls -fp >"$SCRATCH/nodes"
+while IFS= read -r line; do
+    grep -qxF -e "$line" "$SCRATCH/nodes" || fail "missing: $line"
+done <<EOF
+/local/domain/7 = ""   (n0,r7)
+/local/domain/7/vm = "$vm"   (n0,r7)
+/local/domain/7/name = "seven"   (n0,r7)
+/local/domain/7/domid = "7"   (n0,r7)
+/local/domain/7/device = ""   (n0,r7)
+/local/domain/7/control/shutdown = ""   (n7)
+/local/domain/7/data = ""   (n7)
+/local/domain/7/error = ""   (n7)
+/local/domain/7/memory/target = "65536"   (n0,r7)
+$vm/uuid = "${vm#/vm/}"   (n0,r7)
+/libxl/7/device = ""   (n0)
+EOF
+
+say "list"
+[ "$(xenbox domain list | awk 'NR > 1 { print $1, $2, $3 }' | tr '\n' ' ')" = "Domain-0 0 running seven 7 running " ] ||
+    fail "list: $(xenbox domain list)"
+xenbox domain list --json | grep -q '"name": "seven"' || fail "list --json"
+
+say "states"
+xenbox domain pause seven
+[ "$(xenbox domain list | awk '$2 == 7 { print $3 }')" = paused ] || fail "not paused"
+xenbox domain unpause seven
+[ "$(xenbox domain list | awk '$2 == 7 { print $3 }')" = running ] || fail "not running"
+xenbox domain shutdown --reason=crash seven
+[ "$(xenbox domain list | awk '$2 == 7 { print $3 }')" = shutdown ] || fail "not shut down"
+xenbox domain list --json | grep -q '"shutdown_reason": 3' || fail "the reason is not shown"
+
+say "destroy leaves nothing, kills its processes, and tells who watches"
+xenbox run -- xenstore-watch @releaseDomain >"$SCRATCH/release.log" &
+watcher=$!
+wait_log "$SCRATCH/release.log" releaseDomain $watcher
+xenbox run -d seven -- xensplitd --run-dir "$SCRATCH/run" >"$SCRATCH/program.log" 2>&1 &
+program=$!
+wait_log "$SCRATCH/program.log" serves $program
+xenbox domain destroy seven
+wait_log "$SCRATCH/release.log" '^@releaseDomain$' $watcher
+expect_gone $program
+wait $program || :
+kill $watcher
+wait $watcher || :
+[ "$(xenbox domain list | wc -l)" = 2 ] || fail "still there: $(xenbox domain list)"
+[ "$(in_dom0 xenstore-ls -fp | grep -vE '^/(vm|libxl) = ')" = "$(grep -vE '^/(vm|libxl) = ' <<<"$before")" ] ||
+    fail "nodes are left: $(in_dom0 xenstore-ls -fp)"
+[ ! -e "$XENBOX/store/7" ] || fail "the guest's socket is still there"
+
+say "the number can be used again at once, by another domain"
+for _ in {1..10}; do
+    xenbox domain create --domid 7 seven >/dev/null
+    [ "$(in_dom0 xenstore-read /local/domain/7/vm)" != "$vm" ] || fail "the same handle again"
+    xenbox domain destroy 7
+done
+
+say "names"
+[ "$(xenbox domain create)" = 1 ] || fail "the first free number is not 1"
+[ "$(in_guest Domain-1 xenstore-read name)" = Domain-1 ] || fail "no name of its own"
