@@ -21,6 +21,7 @@ enum exit_mode { EXIT_CLOSE, EXIT_KEEP };
 struct config {
     unsigned int workers; /* threads that own queues */
     unsigned int offload_threads; /* for what may block */
+    unsigned int spin_us; /* how long a queue looks again before its worker sleeps */
     unsigned int engine; /* enum engine_kind */
     unsigned int direct; /* enum direct_mode: O_DIRECT */
     unsigned int on_exit; /* enum exit_mode: what SIGTERM does to connected devices */

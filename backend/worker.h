@@ -22,6 +22,7 @@ struct worker {
     xenevtchn_handle *evtchn;
     xengnttab_handle *gnttab;
     struct engine *engine; /* disk/engine.h: asynchronous file I/O and the bounce pool of this worker */
+    const void *served; /* the queue that had the last turn: who had it twice may spin (spin.h) */
     /* private to worker.c from here */
     struct event *evtchn_event;
     unsigned int queues; /* main thread: how many queues it was given */

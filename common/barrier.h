@@ -29,4 +29,11 @@ extern _Atomic unsigned int barrier_word;
 #define xen_rmb() barrier_fence(memory_order_acquire)
 #define xen_wmb() barrier_fence(memory_order_release)
 
+/* In a loop that waits for another CPU's store. */
+#if defined(__x86_64__) || defined(__i386__)
+#define cpu_relax() __builtin_ia32_pause()
+#else
+#define cpu_relax() atomic_signal_fence(memory_order_seq_cst)
+#endif
+
 #endif

@@ -115,14 +115,20 @@ static inline bool blkif_ring_push(struct blkif_ring *ring)
     return must_notify;
 }
 
-/* Before sleeping: asks to be woken for the next request; true when there already is one (or a broken index). */
+/* There is a request, or an index that cannot be. */
+static inline bool blkif_ring_has_more(const struct blkif_ring *ring)
+{
+    return blkif_ring_load(&ring->native.sring->req_prod) != ring->native.req_cons;
+}
+
+/* Before sleeping: asks to be woken for the next request; true when there already is one. */
 static inline bool blkif_ring_final_check(struct blkif_ring *ring)
 {
-    if (blkif_ring_load(&ring->native.sring->req_prod) != ring->native.req_cons)
+    if (blkif_ring_has_more(ring))
         return true;
     ring->native.sring->req_event = ring->native.req_cons + 1;
     xen_mb(); /* the peer sees req_event before we look at its producer for the last time */
-    return blkif_ring_load(&ring->native.sring->req_prod) != ring->native.req_cons;
+    return blkif_ring_has_more(ring);
 }
 
 #endif

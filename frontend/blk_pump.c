@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "common/barrier.h"
 #include "frontend/blkfront.h"
 
 #define MAX_PASSES 8 /* over the ring, in one call */
@@ -245,9 +246,7 @@ static bool spin(const struct xenfront_blk *blk)
         for (int i = 0; i < SPIN_CHECK; i++) {
             if (blk_ring_peek(&blk->queue.ring))
                 return true;
-#if defined(__x86_64__) || defined(__i386__)
-            __builtin_ia32_pause();
-#endif
+            cpu_relax();
         }
     } while (now_ns() < end);
     return false;

@@ -20,10 +20,11 @@
 #include <sys/mman.h>
 #include <event2/event.h>
 
+#include "backend/config.h"
 #include "backend/disk/engine.h"
 #include "backend/worker.h"
 
-#define QUEUE_ROUNDS 4 /* rings full of requests that one pass serves before other queues get their turn */
+#define QUEUE_BUDGET 128u /* requests that one pass takes before other queues get their turn */
 
 static void queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -110,27 +111,30 @@ wait:
     return NULL;
 }
 
-static void queue_intake(struct blk_queue *queue)
+/* How many were taken. */
+static unsigned int queue_intake(struct blk_queue *queue)
 {
     struct blk_request_list taken = { 0 };
     struct blk_request *request;
-    unsigned int available;
+    unsigned int available, count = 0;
     int ret = blkif_ring_available(&queue->ring);
 
     if (ret < 0) {
         queue_break(queue);
-        return;
+        return 0;
     }
     available = (unsigned int)ret;
     while ((request = queue_take(queue, &available))) {
         blk_request_fill(request, &queue->grants);
         blk_request_list_append(&taken, request);
+        count++;
     }
     grant_io_run(&queue->grants);
     while ((request = blk_request_list_take(&taken)))
         if (!blk_request_submit(request))
             blk_request_list_append(&queue->done, request);
     engine_start(queue->worker->engine);
+    return count;
 }
 
 /* Answers what is done. */
@@ -160,19 +164,44 @@ static void queue_answer(struct blk_queue *queue)
     }
 }
 
+static bool is_ready(void *arg)
+{
+    const struct blk_queue *queue = arg;
+
+    return blkif_ring_has_more(&queue->ring);
+}
+
+/*
+ * True: there are requests; else the guest will notify. Spins only when nothing is in flight, whose completion
+ * would come from the loop, and when no other queue of this worker has had a turn since our last one.
+ */
+static bool queue_look(struct blk_queue *queue)
+{
+    bool may_spin = queue->owed == 0 && queue->worker->served == queue;
+
+    queue->worker->served = queue;
+    if (is_ready(queue))
+        return true;
+    if (may_spin && spin_until(&queue->spin, config_get()->spin_us * 1000, is_ready, queue))
+        return true;
+    return blkif_ring_final_check(&queue->ring);
+}
+
+static bool can_take(const struct blk_queue *queue)
+{
+    return queue->state == BLK_QUEUE_RUNNING && !queue->waiter.is_waiting;
+}
+
 static void queue_pass(struct blk_queue *queue)
 {
     bool has_more = false;
 
     queue->is_passing = true;
-    for (unsigned int round = 0; round < QUEUE_ROUNDS; round++) {
+    queue_answer(queue);
+    for (unsigned int taken = 0; taken < QUEUE_BUDGET && can_take(queue); taken++) {
+        taken += queue_intake(queue);
         queue_answer(queue);
-        if (queue->state != BLK_QUEUE_RUNNING || queue->waiter.is_waiting)
-            break;
-        queue_intake(queue);
-        queue_answer(queue);
-        has_more = queue->state == BLK_QUEUE_RUNNING && !queue->waiter.is_waiting &&
-                   blkif_ring_final_check(&queue->ring);
+        has_more = can_take(queue) && queue_look(queue);
         if (!has_more)
             break;
     }
@@ -184,7 +213,7 @@ static void queue_pass(struct blk_queue *queue)
         queue->on_stopped(queue);
     } else if (has_more) {
         queue_repost(queue);
-    } else if (queue->state == BLK_QUEUE_RUNNING && queue->is_masked && !queue->waiter.is_waiting) {
+    } else if (queue->is_masked && can_take(queue)) {
         queue->is_masked = false;
         channel_unmask(&queue->channel);
     }

@@ -14,6 +14,7 @@
 #include "backend/channel.h"
 #include "backend/disk/buffer_pool.h"
 #include "backend/grant_io.h"
+#include "backend/spin.h"
 #include "common/blkif_ring.h"
 #include "common/inflight.h"
 #include "common/log.h"
@@ -56,6 +57,7 @@ struct blk_queue {
     struct grant_io grants;
     struct buffer_waiter waiter;
     struct event *pass_event;
+    struct spin spin;
     struct log_limit log_limit;
     unsigned int owed; /* taken from the ring and not answered */
     struct blk_request *idle; /* a stack */
