@@ -133,6 +133,19 @@ static long call_domain_list(struct xencall_handle *xcall, struct xen_sysctl *ar
 
 static long call_multi(struct xencall_handle *xcall, multicall_entry_t *entries, uint64_t count);
 
+/* Some hypercalls have one argument, a pointer to a structure that starts with the sub-operation. */
+static long call_structure(struct xencall_handle *xcall, uint32_t nr, void *arg)
+{
+    uint32_t cmd;
+
+    if (!arg)
+        return -EFAULT;
+    memcpy(&cmd, arg, sizeof(cmd));
+    if (nr == __HYPERVISOR_sysctl && cmd == XEN_SYSCTL_getdomaininfolist)
+        return call_domain_list(xcall, arg);
+    return call_send(xcall, nr, cmd, arg);
+}
+
 static long call_one(struct xencall_handle *xcall, uint32_t nr, const uint64_t *args)
 {
     void *first = (void *)(uintptr_t)args[0], *second = (void *)(uintptr_t)args[1];
@@ -141,13 +154,10 @@ static long call_one(struct xencall_handle *xcall, uint32_t nr, const uint64_t *
     case __HYPERVISOR_multicall:
         return call_multi(xcall, first, args[1]);
     case __HYPERVISOR_domctl:
-        return first ? call_send(xcall, nr, ((struct xen_domctl *)first)->cmd, first) : -EFAULT;
     case __HYPERVISOR_sysctl:
-        if (!first)
-            return -EFAULT;
-        if (((struct xen_sysctl *)first)->cmd == XEN_SYSCTL_getdomaininfolist)
-            return call_domain_list(xcall, first);
-        return call_send(xcall, nr, ((struct xen_sysctl *)first)->cmd, first);
+    case __HYPERVISOR_platform_op:
+    case __HYPERVISOR_xsm_op:
+        return call_structure(xcall, nr, first);
     default:
         return call_send(xcall, nr, (uint32_t)args[0], second);
     }
