@@ -16,7 +16,8 @@
 #include "frontend/owner.h"
 
 #define CLAIM_KEY "xenfront-owner"
-#define WATCH_TOKEN "xenfront"
+#define TOKEN_OWN "own"
+#define TOKEN_BACKEND "backend"
 
 /* The only device of a kind. */
 static int device_pick(struct attach *attach, const char *kind_dir, const char *kind, uint32_t *devid)
@@ -132,10 +133,10 @@ int attach_watch(struct attach *attach)
     if (attach->is_watching)
         return 0;
     state_path(path, sizeof(path), attach->dir);
-    if (!xs_watch(attach->xs, path, WATCH_TOKEN))
+    if (!xs_watch(attach->xs, path, TOKEN_OWN))
         goto fail;
     state_path(path, sizeof(path), attach->backend);
-    if (!xs_watch(attach->xs, path, WATCH_TOKEN))
+    if (!xs_watch(attach->xs, path, TOKEN_BACKEND))
         goto fail;
     attach->is_watching = true;
     return 0;
@@ -150,22 +151,22 @@ void attach_unwatch(struct attach *attach)
     char path[XENBUS_PATH_MAX + 8];
 
     state_path(path, sizeof(path), attach->dir);
-    xs_unwatch(attach->xs, path, WATCH_TOKEN);
+    xs_unwatch(attach->xs, path, TOKEN_OWN);
     state_path(path, sizeof(path), attach->backend);
-    xs_unwatch(attach->xs, path, WATCH_TOKEN);
+    xs_unwatch(attach->xs, path, TOKEN_BACKEND);
     attach->is_watching = false;
 }
 
-bool attach_take_events(struct attach *attach)
+unsigned int attach_take_events(struct attach *attach)
 {
-    bool is_any = false;
+    unsigned int events = 0;
     char **event;
 
     while ((event = xs_check_watch(attach->xs)) != NULL) {
+        events |= strcmp(event[XS_WATCH_TOKEN], TOKEN_OWN) ? ATTACH_EVENT_BACKEND : ATTACH_EVENT_OWN;
         free(event);
-        is_any = true;
     }
-    return is_any;
+    return events;
 }
 
 /* A guest may not see that a node below a removed directory is absent: it gets EACCES from the parent. */

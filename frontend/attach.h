@@ -41,8 +41,10 @@ int attach_fd(const struct attach *attach);
 /* Watches both states; the first event comes at once. */
 int attach_watch(struct attach *attach);
 void attach_unwatch(struct attach *attach);
-/* Swallows all queued watch events. True when there were any. */
-bool attach_take_events(struct attach *attach);
+/* Swallows all queued watch events. Returns which state was written: bits of ATTACH_EVENT_*, 0 for none. */
+#define ATTACH_EVENT_OWN 1u
+#define ATTACH_EVENT_BACKEND 2u
+unsigned int attach_take_events(struct attach *attach);
 
 /* A node that is gone or may not be read (the backend's was removed) is XenbusStateUnknown. */
 int attach_states(struct attach *attach, enum xenbus_state *own, enum xenbus_state *peer);

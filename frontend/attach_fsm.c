@@ -23,6 +23,8 @@
 #define CLSD ATTACH_ACTION_TO_CLOSED
 #define DONE ATTACH_ACTION_DONE
 
+/* clang-format off */
+
 /*
  * We have no ring. A backend that is Connected is connected to a ring that died with its program: it is taken
  * down first (Closing, Closed), then asked to start again (Initialising). A backend that skipped InitWait
@@ -30,15 +32,15 @@
  */
 static const unsigned char opening[STATES][STATES] = {
     /* peer:                       Unkn  Ing   Wait  Ised  Conn  Clng  Clsd  Ring  Red */
-    [XenbusStateUnknown] = { GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE },
-    [XenbusStateInitialising] = { GONE, WAIT, PUBL, PUBL, CLNG, CLSD, WAIT, CLNG, CLNG },
-    [XenbusStateInitWait] = { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
-    [XenbusStateInitialised] = { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
-    [XenbusStateConnected] = { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
-    [XenbusStateClosing] = { GONE, REST, REST, REST, WAIT, CLSD, REST, WAIT, WAIT },
-    [XenbusStateClosed] = { GONE, REST, REST, REST, WAIT, WAIT, REST, WAIT, WAIT },
+    [XenbusStateUnknown] =       { GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE },
+    [XenbusStateInitialising] =  { GONE, WAIT, PUBL, PUBL, CLNG, CLSD, WAIT, CLNG, CLNG },
+    [XenbusStateInitWait] =      { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
+    [XenbusStateInitialised] =   { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
+    [XenbusStateConnected] =     { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
+    [XenbusStateClosing] =       { GONE, REST, REST, REST, WAIT, CLSD, REST, WAIT, WAIT },
+    [XenbusStateClosed] =        { GONE, REST, REST, REST, WAIT, WAIT, REST, WAIT, WAIT },
     [XenbusStateReconfiguring] = { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
-    [XenbusStateReconfigured] = { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
+    [XenbusStateReconfigured] =  { GONE, REST, REST, REST, CLNG, CLSD, REST, CLNG, CLNG },
 };
 
 /* With a ring of ours the own node says what we wrote, so that only a missing one matters. */
@@ -47,16 +49,18 @@ static const unsigned char connected[STATES] = { GONE, LOST, LOST, LOST, REFR, D
 
 /* Skipped states are tolerated: a backend may go from Connected to Closed without showing Closing. */
 static const unsigned char closing[STATES][STATES] = {
-    [XenbusStateUnknown] = { DONE, DONE, DONE, DONE, DONE, DONE, DONE, DONE, DONE },
-    [XenbusStateInitialising] = { DONE, DONE, DONE, DONE, DONE, CLSD, DONE, DONE, DONE },
-    [XenbusStateInitWait] = { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
-    [XenbusStateInitialised] = { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
-    [XenbusStateConnected] = { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
-    [XenbusStateClosing] = { DONE, CLSD, CLSD, CLSD, WAIT, CLSD, CLSD, WAIT, WAIT },
-    [XenbusStateClosed] = { DONE, DONE, DONE, DONE, WAIT, WAIT, DONE, WAIT, WAIT },
+    [XenbusStateUnknown] =       { DONE, DONE, DONE, DONE, DONE, DONE, DONE, DONE, DONE },
+    [XenbusStateInitialising] =  { DONE, DONE, DONE, DONE, DONE, CLSD, DONE, DONE, DONE },
+    [XenbusStateInitWait] =      { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
+    [XenbusStateInitialised] =   { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
+    [XenbusStateConnected] =     { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
+    [XenbusStateClosing] =       { DONE, CLSD, CLSD, CLSD, WAIT, CLSD, CLSD, WAIT, WAIT },
+    [XenbusStateClosed] =        { DONE, DONE, DONE, DONE, WAIT, WAIT, DONE, WAIT, WAIT },
     [XenbusStateReconfiguring] = { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
-    [XenbusStateReconfigured] = { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
+    [XenbusStateReconfigured] =  { DONE, CLNG, CLNG, CLNG, CLNG, CLNG, CLSD, CLNG, CLNG },
 };
+
+/* clang-format on */
 
 static enum xenbus_state state_clamp(enum xenbus_state state)
 {

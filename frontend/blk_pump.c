@@ -11,8 +11,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -80,6 +78,12 @@ static bool has_ring(const struct xenfront_blk *blk)
     return blk->phase == ATTACH_CONNECTED;
 }
 
+/* Will anything happen by itself? Not on an idle handle, nor on one that is broken until it is closed. */
+static bool is_moving(const struct xenfront_blk *blk)
+{
+    return blk->state != XENFRONT_IDLE && blk->state != XENFRONT_BROKEN;
+}
+
 static uint64_t io_deadline(const struct xenfront_blk *blk)
 {
     if (!blk->options.io_timeout_ms || !has_ring(blk) || !blk_ring_outstanding(&blk->queue.ring))
@@ -104,8 +108,7 @@ int xenfront_blk_timeout_ms(const struct xenfront_blk *blk)
     return first <= now ? 0 : first - now > INT_MAX ? INT_MAX : (int)(first - now);
 }
 
-/* Takes one event; whether there is something behind it shows in the number of responses until the next one.
- */
+/* Takes one event; whether something was behind it shows in the number of responses until the next one. */
 static void event_take(struct xenfront_blk *blk)
 {
     xenevtchn_port_or_error_t port = xenevtchn_pending(blk->link.evtchn);
@@ -189,12 +192,22 @@ static void timers_service(struct xenfront_blk *blk)
         blk_expired(blk);
 }
 
+static void store_service(struct xenfront_blk *blk)
+{
+    unsigned int events = attach_take_events(&blk->attach);
+
+    blk->is_backend_event = events & ATTACH_EVENT_BACKEND;
+    if (events)
+        blk_step(blk);
+}
+
 static int pump_result(const struct xenfront_blk *blk, uint64_t before)
 {
     return blk->state == XENFRONT_BROKEN ? blk->cause : (int)(blk_completed(blk) - before);
 }
 
-int xenfront_blk_pump(struct xenfront_blk *blk)
+/* Sleeps up to timeout_ms until there is something to do, and does it. */
+static int service(struct xenfront_blk *blk, int timeout_ms)
 {
     uint64_t before = blk_completed(blk);
     struct epoll_event events[2];
@@ -204,7 +217,7 @@ int xenfront_blk_pump(struct xenfront_blk *blk)
     if (blk->is_inside)
         return -EBUSY;
     blk->is_inside = true;
-    count = epoll_wait(blk->epoll_fd, events, 2, 0);
+    count = epoll_wait(blk->epoll_fd, events, 2, timeout_ms); /* a signal ends it early */
     for (int i = 0; i < count; i++) {
         is_store |= events[i].data.u32 == BLK_SOURCE_STORE;
         is_event |= events[i].data.u32 == BLK_SOURCE_EVENTS;
@@ -213,13 +226,18 @@ int xenfront_blk_pump(struct xenfront_blk *blk)
         event_take(blk);
     if (has_ring(blk))
         ring_service(blk, is_event);
-    if (is_store && attach_take_events(&blk->attach))
-        blk_step(blk);
+    if (is_store)
+        store_service(blk);
     if (blk->is_draining && !blk->queue.in_flight)
         blk_drained(blk);
     timers_service(blk);
     blk->is_inside = false;
     return pump_result(blk, before);
+}
+
+int xenfront_blk_pump(struct xenfront_blk *blk)
+{
+    return service(blk, 0);
 }
 
 int xenfront_blk_poll(struct xenfront_blk *blk)
@@ -261,10 +279,10 @@ static int timeout_min(int a, int b)
 
 int xenfront_blk_wait(struct xenfront_blk *blk, int timeout_ms)
 {
-    struct pollfd pollfd = { .fd = blk->epoll_fd, .events = POLLIN };
-
     if (blk->is_inside)
         return -EBUSY;
+    if (!is_moving(blk))
+        return xenfront_blk_pump(blk);
     if (has_ring(blk)) {
         blk_push(blk);
         if (blk->options.spin_us && blk->spins < MAX_SPINS && blk_ring_outstanding(&blk->queue.ring) &&
@@ -276,8 +294,5 @@ int xenfront_blk_wait(struct xenfront_blk *blk, int timeout_ms)
         if (blk_ring_arm(&blk->queue.ring))
             return xenfront_blk_pump(blk);
     }
-    timeout_ms = timeout_min(timeout_ms, xenfront_blk_timeout_ms(blk));
-    if (timeout_ms && poll(&pollfd, 1, timeout_ms) < 0 && errno != EINTR)
-        return front_error_set(&blk->error, -errno, "cannot poll: %s", strerror(errno));
-    return xenfront_blk_pump(blk);
+    return service(blk, timeout_min(timeout_ms, xenfront_blk_timeout_ms(blk)));
 }

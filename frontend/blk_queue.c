@@ -174,8 +174,7 @@ uint32_t blk_queue_issue(struct blk_queue *queue)
     return issued;
 }
 
-/* Gives the part's pages back; a read's data is copied out first, once, while the pages are still the part's.
- */
+/* Gives the part's pages back; a read's data is copied out first, once, while they are still the part's. */
 static void part_end(struct blk_queue *queue, struct blk_part *part, int status)
 {
     struct blk_io *io = part->io;

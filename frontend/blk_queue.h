@@ -18,8 +18,7 @@
 #include "frontend/pool.h"
 #include "frontend/xenfront.h"
 
-/* A request of the program. It is free, waiting (not all of it is on the ring yet) or has parts on the ring.
- */
+/* A request of the program: free, or waiting (not all of it is on the ring yet), or with parts on the ring. */
 struct blk_io {
     struct blk_io *next; /* in the list of free or of waiting ones */
     uint8_t operation; /* BLKIF_OP_* */
@@ -76,8 +75,7 @@ uint32_t blk_queue_issue(struct blk_queue *queue);
  * callbacks, or -EPROTO when the ring is broken: the reason is in ring.problem, and blk_queue_abort() is due.
  */
 int blk_queue_reap(struct blk_queue *queue, uint32_t max);
-/* Completes everything in flight with status. Returns the number of callbacks. The ring is not used any more.
- */
+/* Completes everything in flight with status; the ring is not used any more. Returns the number of callbacks. */
 int blk_queue_abort(struct blk_queue *queue, int status);
 
 #endif

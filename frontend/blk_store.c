@@ -260,10 +260,5 @@ int blk_store_connect(struct attach *attach, struct xenfront_blk_info *info)
 
 int blk_store_refresh(struct attach *attach, struct xenfront_blk_info *info)
 {
-    struct xenfront_blk_info fresh = *info;
-    int err = attach_transact(attach, refresh_keys, &fresh);
-
-    if (err == 0)
-        *info = fresh;
-    return err;
+    return attach_transact(attach, refresh_keys, info);
 }

@@ -24,10 +24,9 @@ struct blk_transport {
  * and nothing was written.
  */
 int blk_store_publish(struct attach *attach, const struct blk_transport *transport);
-/* Reads features and geometry and sets state Connected. -EAGAIN when the backend is not Connected any more.
- */
+/* Reads features and geometry, sets state Connected. -EAGAIN when the backend is not Connected any more. */
 int blk_store_connect(struct attach *attach, struct xenfront_blk_info *info);
-/* Reads the geometry again; *info changes only when all of it makes sense. */
+/* Reads features and geometry again. After an error *info holds nothing. */
 int blk_store_refresh(struct attach *attach, struct xenfront_blk_info *info);
 
 #endif

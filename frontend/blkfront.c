@@ -83,10 +83,17 @@ void xenfront_blk_free(struct xenfront_blk *blk)
     free(blk);
 }
 
+static void name_set(struct xenfront_blk *blk, uint32_t devid)
+{
+    char name[32];
+
+    snprintf(blk->error.device, sizeof(blk->error.device), "vbd %" PRIu32 " (%s)", devid,
+             xenfront_vdev_name(devid, name, sizeof(name)));
+}
+
 int xenfront_blk_open(struct xenfront_blk *blk, const char *device)
 {
     uint32_t devid = 0;
-    char name[32];
     int err;
 
     if (blk->is_open)
@@ -96,16 +103,13 @@ int xenfront_blk_open(struct xenfront_blk *blk, const char *device)
                                "device: a name like xvda or a number like 51712 expected, found '%s'",
                                device);
     if (device)
-        snprintf(blk->error.device, sizeof(blk->error.device), "vbd %" PRIu32 " (%s)", devid,
-                 xenfront_vdev_name(devid, name, sizeof(name)));
+        name_set(blk, devid);
     err = attach_open(&blk->attach, &blk->error, "vbd", device ? &devid : NULL);
     if (err < 0) {
         blk->error.device[0] = '\0';
         return err;
     }
-    devid = blk->attach.devid;
-    snprintf(blk->error.device, sizeof(blk->error.device), "vbd %" PRIu32 " (%s)", devid,
-             xenfront_vdev_name(devid, name, sizeof(name)));
+    name_set(blk, blk->attach.devid);
     err = blk_poll_add(blk, attach_fd(&blk->attach), BLK_SOURCE_STORE);
     if (err < 0) {
         attach_fini(&blk->attach);
@@ -199,13 +203,19 @@ static int act_connect(struct xenfront_blk *blk)
     return 0;
 }
 
-/* A size that makes no sense changes nothing, and is no reason to stop what goes on. */
+/* Only the size may change while connected. One that makes no sense changes nothing and stops nothing. */
 static int act_refresh(struct xenfront_blk *blk)
 {
     struct front_error cause = blk->error;
+    struct xenfront_blk_info info = { .devid = blk->info.devid };
 
-    if (blk_store_refresh(&blk->attach, &blk->info) < 0)
-        blk->error = cause;
+    if (!blk->is_backend_event)
+        return 0;
+    if (blk_store_refresh(&blk->attach, &info) == 0 && info.size_bytes % blk->info.sector_size == 0) {
+        blk->info.sectors = info.sectors;
+        blk->info.size_bytes = info.size_bytes;
+    }
+    blk->error = cause;
     return 0;
 }
 
@@ -229,12 +239,10 @@ static int act_lost(struct xenfront_blk *blk)
     if (blk->phase == ATTACH_PUBLISHED)
         return front_error_set(
             &blk->error, -ECONNREFUSED,
-            "the backend refused the connection: state Connected expected, found %s: its log "
-            "says why",
+            "the backend refused the connection: state Connected expected, found %s: its log says why",
             xenbus_state_name(peer));
     return front_error_set(&blk->error, -ESHUTDOWN,
-                           "the backend dropped the connection: state Connected expected, "
-                           "found %s",
+                           "the backend dropped the connection: state Connected expected, found %s",
                            xenbus_state_name(peer));
 }
 

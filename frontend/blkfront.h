@@ -23,6 +23,7 @@ struct xenfront_blk {
     bool is_open; /* attach is valid */
     bool is_linked; /* link is valid */
     bool is_draining; /* closing, as soon as nothing is in flight */
+    bool is_backend_event; /* the step runs because the backend wrote its state */
     bool is_inside; /* a function that runs callbacks is running */
     bool has_info;
     uint64_t deadline_ms; /* of connecting or closing; 0: none */

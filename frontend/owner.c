@@ -32,8 +32,7 @@ static int file_read(const char *path, char *buf, size_t size)
     return 0;
 }
 
-/* Field 22 of proc(5)'s stat. The name in field 2 may hold anything, so the count starts behind its last ')'.
- */
+/* Field 22 of proc(5)'s stat. The name in field 2 may hold anything: the count starts behind its last ')'. */
 static int start_time(int pid, unsigned long long *ticks)
 {
     char path[32], stat[1024], *at;

@@ -33,8 +33,7 @@ struct pool {
     uint32_t free;
 };
 
-/* Grants count pages, writable, to domid. Negative errno as of xengntshr_share_pages; ENOSPC: limit reached.
- */
+/* Grants count pages, writable, to domid. -ENOSPC: a limit; else what xengntshr_share_pages() says. */
 int region_init(struct region *region, xengntshr_handle *shr, uint32_t domid, uint32_t count);
 /* Takes the grants back. Returns how many pages had to be quarantined: 0 or all. Safe twice and on zeroes. */
 uint32_t region_fini(struct region *region);

@@ -148,6 +148,7 @@ void xenfront_blk_stats(const struct xenfront_blk *blk, struct xenfront_blk_stat
  * between requests in flight; a flush covers the writes whose callbacks have run.
  *
  * Nothing is sent before xenfront_blk_submit() or the next pump: prepare several, then submit once.
+ * fn is called exactly once for each call that returned 0.
  * -EAGAIN: `depth` requests are in flight: pump. -EINVAL: range or alignment; -EROFS: the disk is read-only;
  * -EOPNOTSUPP: flush, and the backend has none; -ENOTCONN, -ESHUTDOWN: not connected (any more).
  */
@@ -198,7 +199,9 @@ int xenfront_blk_pump(struct xenfront_blk *blk);
  * for events. For a program that spins. Call the pump now and then as well: it sees the store and time-outs.
  */
 int xenfront_blk_poll(struct xenfront_blk *blk);
-/* Submits, spins for spin_us, sleeps up to timeout_ms (-1: no limit), pumps. As the pump; 0 after a time-out.
+/*
+ * Submits, spins for spin_us, sleeps up to timeout_ms (-1: no limit), pumps. As the pump; 0 after a time-out or a
+ * signal. Does not sleep on an idle or broken handle.
  */
 int xenfront_blk_wait(struct xenfront_blk *blk, int timeout_ms);
 

@@ -19,7 +19,8 @@
 #include "frontend/tools/histogram.h"
 #include "frontend/tools/pattern.h"
 
-#define POLLS_PER_PUMP 4096 /* with --poll: looks at the ring between two looks at the store and the clock   \
+#define POLLS_PER_PUMP                                                                                       \
+    4096 /* with --poll: looks at the ring between two looks at the store and the clock   \
                              */
 
 static const struct pattern {
@@ -47,7 +48,7 @@ struct bench {
     const struct pattern *pattern;
     struct bench_op *ops;
     struct bench_op *idle;
-    uint8_t *memory;                /* of all ops */
+    uint8_t *memory; /* of all ops */
     struct xenfront_buffer *buffer; /* the same, granted */
     uint64_t depth;
     uint64_t blocks; /* on the range */

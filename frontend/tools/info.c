@@ -83,11 +83,13 @@ int command_info(struct session *session)
         printf("%s\n", xenfront_blk_name(session->blk));
         for (size_t i = 0; i < FACTS; i++)
             fact_print(&facts[i], &session->info);
+        printf("  %-22s %.2f ms\n", "connected in", session->connect_s * 1e3);
         return TOOL_OK;
     }
     result = json_pack("{s:s, s:I}", "device", name, "devid", (json_int_t)session->info.devid);
     for (size_t i = 0; i < FACTS; i++)
         json_object_set_new(result, facts[i].key, fact_json(&facts[i], &session->info));
+    json_object_set_new(result, "connect_ms", json_real(session->connect_s * 1e3));
     session_print_json(result);
     return TOOL_OK;
 }

@@ -16,58 +16,66 @@ enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_SIZE, OPTION_TEXT };
 
 #define AT(field) offsetof(struct settings, field)
 
+#define DISK_COMMANDS (TOOL_READ | TOOL_WRITE | TOOL_COPY | TOOL_VERIFY | TOOL_BENCH) /* that do I/O */
+#define RANGE_COMMANDS (DISK_COMMANDS & ~TOOL_COPY)
+
+/* clang-format off */
 static const struct option_row {
     const char *name;
     char letter; /* 0: none */
     enum option_kind kind;
-    size_t offset;         /* in struct settings */
+    size_t offset; /* in struct settings */
     unsigned int commands; /* that take it */
-    uint64_t max;          /* of a number or size; 0: none */
+    uint64_t min, max; /* of a number or size */
     const char *argument;
     const char *help;
 } option_rows[] = {
-    { "in", 'i', OPTION_TEXT, AT(in), TOOL_WRITE | TOOL_COPY, 0, "FILE",
+    { "in", 'i', OPTION_TEXT, AT(in), TOOL_WRITE | TOOL_COPY, 0, 0, "FILE",
       "read the data from FILE (-: standard input)" },
-    { "out", 'o', OPTION_TEXT, AT(out), TOOL_READ | TOOL_COPY, 0, "FILE",
+    { "out", 'o', OPTION_TEXT, AT(out), TOOL_READ | TOOL_COPY, 0, 0, "FILE",
       "write the data to FILE (-: standard output)" },
-    { "offset", 0, OPTION_SIZE, AT(offset), TOOL_READ | TOOL_WRITE | TOOL_VERIFY | TOOL_BENCH, 0, "SIZE",
+    { "offset", 0, OPTION_SIZE, AT(offset), RANGE_COMMANDS, 0, UINT64_MAX, "SIZE",
       "where on the disk to start (default 0)" },
-    { "size", 's', OPTION_SIZE, AT(size), TOOL_READ | TOOL_WRITE | TOOL_VERIFY | TOOL_BENCH, 0, "SIZE",
+    { "size", 's', OPTION_SIZE, AT(size), RANGE_COMMANDS, 0, UINT64_MAX, "SIZE",
       "how much of the disk (default: to its end; verify: 64M)" },
-    { "block-size", 'b', OPTION_SIZE, AT(block_size),
-      TOOL_READ | TOOL_WRITE | TOOL_COPY | TOOL_VERIFY | TOOL_BENCH, 64 << 20, "SIZE",
+    { "block-size", 'b', OPTION_SIZE, AT(block_size), DISK_COMMANDS, 512, 64 << 20, "SIZE",
       "of a request (default 256K; bench: 4K; verify: at most this, 256K)" },
-    { "depth", 'd', OPTION_NUMBER, AT(depth), TOOL_ALL & ~TOOL_INFO, 4096, "N",
+    { "depth", 'd', OPTION_NUMBER, AT(depth), DISK_COMMANDS, 1, 4096, "N",
       "requests in flight (default 8; bench: 1; verify: at most this, 32)" },
-    { "seed", 0, OPTION_NUMBER, AT(seed), TOOL_VERIFY | TOOL_BENCH, 0, "N",
+    { "seed", 0, OPTION_NUMBER, AT(seed), TOOL_VERIFY | TOOL_BENCH, 0, UINT64_MAX, "N",
       "of the random numbers (default 1): the same seed does the same" },
-    { "read-only-check", 'r', OPTION_FLAG, AT(read_only_check), TOOL_VERIFY, 0, NULL,
+    { "read-only-check", 'r', OPTION_FLAG, AT(read_only_check), TOOL_VERIFY, 0, 0, NULL,
       "only read, and check what an earlier verify with this seed left" },
-    { "pattern", 'p', OPTION_TEXT, AT(pattern), TOOL_BENCH, 0, "NAME",
+    { "pattern", 'p', OPTION_TEXT, AT(pattern), TOOL_BENCH, 0, 0, "NAME",
       "read, write, randread, randwrite, rw, randrw or flush (default randread)" },
-    { "read-percent", 0, OPTION_NUMBER, AT(read_percent), TOOL_BENCH, 100, "N",
+    { "read-percent", 0, OPTION_NUMBER, AT(read_percent), TOOL_BENCH, 0, 100, "N",
       "how much of rw and randrw reads (default 70)" },
-    { "seconds", 't', OPTION_NUMBER, AT(seconds), TOOL_BENCH, 86400, "N", "how long to run (default 5)" },
-    { "count", 'c', OPTION_NUMBER, AT(count), TOOL_BENCH, 0, "N", "stop after N requests" },
-    { "poll", 0, OPTION_FLAG, AT(is_polling), TOOL_BENCH, 0, NULL,
+    { "seconds", 't', OPTION_NUMBER, AT(seconds), TOOL_BENCH, 0, 86400, "N",
+      "how long to run (default 5)" },
+    { "count", 'c', OPTION_NUMBER, AT(count), TOOL_BENCH, 1, UINT64_MAX, "N",
+      "stop after N requests" },
+    { "poll", 0, OPTION_FLAG, AT(is_polling), TOOL_BENCH, 0, 0, NULL,
       "never sleep: look at the ring all the time" },
-    { "direct", 0, OPTION_FLAG, AT(is_direct), TOOL_BENCH, 0, NULL,
+    { "direct", 0, OPTION_FLAG, AT(is_direct), TOOL_BENCH, 0, 0, NULL,
       "keep the data in granted pages: no copy in the frontend" },
-    { "spin", 0, OPTION_NUMBER, AT(spin_us), TOOL_ALL & ~TOOL_INFO, 1000000, "US",
+    { "spin", 0, OPTION_NUMBER, AT(spin_us), DISK_COMMANDS, 0, 1000000, "US",
       "microseconds to look at the ring before sleeping (default 0)" },
-    { "data-pages", 0, OPTION_NUMBER, AT(data_pages), TOOL_ALL, 65536, "N",
+    { "data-pages", 0, OPTION_NUMBER, AT(data_pages), TOOL_ALL, 11, 65536, "N",
       "granted pages for data, at least 11 (default 352)" },
-    { "no-persistent", 0, OPTION_FLAG, AT(no_persistent), TOOL_ALL, 0, NULL,
+    { "no-persistent", 0, OPTION_FLAG, AT(no_persistent), TOOL_ALL, 0, 0, NULL,
       "do not offer persistent grants to the backend" },
-    { "takeover", 0, OPTION_FLAG, AT(is_takeover), TOOL_ALL, 0, NULL,
+    { "takeover", 0, OPTION_FLAG, AT(is_takeover), TOOL_ALL, 0, 0, NULL,
       "connect although another driver seems to use the device" },
-    { "timeout", 0, OPTION_NUMBER, AT(timeout_s), TOOL_ALL, 86400, "S",
+    { "timeout", 0, OPTION_NUMBER, AT(timeout_s), TOOL_ALL, 1, 86400, "S",
       "seconds to wait for the backend to connect and to close (default 20)" },
-    { "io-timeout", 0, OPTION_NUMBER, AT(io_timeout_s), TOOL_ALL, 86400, "S",
-      "seconds without any response that count as an error (default 60)" },
-    { "json", 'j', OPTION_FLAG, AT(is_json), TOOL_ALL, 0, NULL, "print the result as JSON" },
-    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), TOOL_ALL & ~TOOL_INFO, 0, NULL, "no progress" },
+    { "io-timeout", 0, OPTION_NUMBER, AT(io_timeout_s), TOOL_ALL, 0, 86400, "S",
+      "seconds without any response that count as an error; 0: none (default 60)" },
+    { "json", 'j', OPTION_FLAG, AT(is_json), TOOL_ALL, 0, 0, NULL,
+      "print the result as JSON" },
+    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS, 0, 0, NULL,
+      "no progress and no report of a transfer" },
 };
+/* clang-format on */
 
 #define OPTION_ROWS (sizeof(option_rows) / sizeof(option_rows[0]))
 #define LONG_BASE 256 /* getopt's values for options; help has one more */
@@ -129,7 +137,7 @@ static int value_parse(const struct option_row *row, const char *text, struct se
         *(const char **)field = text;
         return 0;
     default:
-        if (size_parse(text, &number) < 0 || (row->max && number > row->max))
+        if (size_parse(text, &number) < 0 || number < row->min || number > row->max)
             return -EINVAL;
         *(uint64_t *)field = number;
         return 0;
@@ -188,6 +196,16 @@ void settings_help(FILE *to, enum tool_command command)
     fprintf(to, "  -h, %-22s show this help\n", "--help");
 }
 
+static int device_set(struct settings *settings, const char *device)
+{
+    if (settings->device) {
+        fprintf(stderr, "xenfront: one device expected, found %s and %s\n", settings->device, device);
+        return TOOL_USAGE;
+    }
+    settings->device = device;
+    return TOOL_OK;
+}
+
 int settings_parse(struct settings *settings, enum tool_command command, const char *usage, int argc,
                    char **argv)
 {
@@ -205,13 +223,10 @@ int settings_parse(struct settings *settings, enum tool_command command, const c
     while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         const struct option_row *row;
 
-        if (value == 1 && !settings->device) {
-            settings->device = optarg;
-            continue;
-        }
         if (value == 1) {
-            fprintf(stderr, "xenfront: one device expected, found %s and %s\n", settings->device, optarg);
-            return TOOL_USAGE;
+            if (device_set(settings, optarg))
+                return TOOL_USAGE;
+            continue;
         }
         if (value == 'h') {
             printf("usage: xenfront blk %s\n\n", usage);
@@ -224,11 +239,15 @@ int settings_parse(struct settings *settings, enum tool_command command, const c
             return TOOL_USAGE;
         }
         if (value_parse(row, optarg, settings) < 0) {
-            fprintf(stderr, "xenfront: --%s: a %s%s expected, found %s\n", row->name,
-                    row->kind == OPTION_SIZE ? "size like 4096, 4K or 1G" : "number",
-                    row->max ? " within bounds" : "", optarg);
+            fprintf(stderr, "xenfront: --%s: a %s from %" PRIu64 " to %" PRIu64 " expected, found %s\n",
+                    row->name, row->kind == OPTION_SIZE ? "size like 4096, 4K or 1G" : "number", row->min,
+                    row->max, optarg);
             return TOOL_USAGE;
         }
+    }
+    for (; optind < argc; optind++) { /* what follows -- */
+        if (device_set(settings, argv[optind]))
+            return TOOL_USAGE;
     }
     return TOOL_OK;
 }

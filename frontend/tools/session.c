@@ -14,7 +14,7 @@
 
 #include "frontend/tools/session.h"
 
-#define WAIT_MS 500     /* a signal that comes just before sleeping is noticed after so long */
+#define WAIT_MS 500 /* a signal that comes just before sleeping is noticed after so long */
 #define STORE_GRACE_S 5 /* beyond the time-outs of the protocol, xenstored may take so long */
 
 static volatile sig_atomic_t stop_signal;
@@ -96,6 +96,7 @@ int session_open(struct session *session, const struct settings *settings)
         .flags = (settings->is_takeover ? XENFRONT_BLK_TAKEOVER : 0) |
                  (settings->no_persistent ? XENFRONT_BLK_NO_PERSISTENT : 0),
     };
+    double before = seconds_now();
     int err;
 
     *session = (struct session){ .settings = settings };
@@ -119,6 +120,7 @@ int session_open(struct session *session, const struct settings *settings)
         fprintf(stderr, "xenfront: %s\n", xenfront_blk_error(session->blk));
         return session_close(session, TOOL_CONNECT);
     }
+    session->connect_s = seconds_now() - before;
     xenfront_blk_info(session->blk, &session->info);
     err = range_resolve(session);
     return err ? session_close(session, err) : TOOL_OK;

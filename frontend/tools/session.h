@@ -19,6 +19,7 @@ struct session {
     struct xenfront_blk_info info;
     uint64_t start; /* the range of the disk that the settings name, in bytes, checked */
     uint64_t length;
+    double connect_s; /* how long it took to find and connect the device */
 };
 
 /* TOOL_OK or another exit code, with a message printed. */
@@ -30,8 +31,7 @@ int session_close(struct session *session, int result);
 int session_signal(void);
 /* Waits for callbacks; negative errno when the device is broken, -EINTR when a signal asks to stop. */
 int session_wait(struct session *session);
-/* Prints what the library says about err, or the errno's text, and returns TOOL_IO or the signal's exit code.
- */
+/* Prints what the library says about err, or the errno's text; returns TOOL_IO or the signal's exit code. */
 int session_fail(struct session *session, int err, const char *what);
 /* Finishes what is in flight, whatever becomes of it. Buffers may be freed afterwards. */
 void session_drain(struct session *session);

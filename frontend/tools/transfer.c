@@ -34,7 +34,7 @@ struct transfer {
     uint64_t start; /* on the disk */
     uint64_t length;
     bool is_open_ended; /* write: the input's end is the end */
-    uint64_t done;      /* bytes that are through */
+    uint64_t done; /* bytes that are through */
     struct block *blocks;
     uint64_t count;
     struct progress progress;
@@ -102,15 +102,17 @@ static int transfer_init(struct transfer *transfer, struct session *session)
     return transfer->blocks ? TOOL_OK : session_fail(session, -ENOMEM, "buffers");
 }
 
-static void transfer_fini(struct transfer *transfer)
+/* result, or what went wrong while closing the file when result is TOOL_OK. */
+static int transfer_fini(struct transfer *transfer, int result)
 {
     session_drain(transfer->session);
     progress_end(&transfer->progress);
     for (uint64_t i = 0; transfer->blocks && i < transfer->count; i++)
         free(transfer->blocks[i].data);
     free(transfer->blocks);
-    if (transfer->fd > STDERR_FILENO && close(transfer->fd) < 0)
-        file_fail(transfer, "close");
+    if (transfer->fd > STDERR_FILENO && close(transfer->fd) < 0 && result == TOOL_OK)
+        result = file_fail(transfer, "close");
+    return result;
 }
 
 /* Waits until the block's request is done. 0, or an exit code. */
@@ -310,8 +312,7 @@ static int run_out(struct session *session, const char *file, const char *what)
     progress_end(&transfer.progress);
     if (!result && (session->settings->is_json || !session->settings->is_quiet))
         transfer_report(&transfer, what);
-    transfer_fini(&transfer);
-    return result;
+    return transfer_fini(&transfer, result);
 }
 
 /* is_whole: the file is an image, whose size is known and checked before anything is written. */
@@ -342,8 +343,7 @@ static int run_in(struct session *session, const char *file, const char *what, b
     progress_end(&transfer.progress);
     if (!result && (session->settings->is_json || !session->settings->is_quiet))
         transfer_report(&transfer, what);
-    transfer_fini(&transfer);
-    return result;
+    return transfer_fini(&transfer, result);
 }
 
 static const char *or_standard(const char *file)

@@ -32,9 +32,9 @@ struct op {
     bool is_write;
     uint64_t sector;
     uint64_t count;
-    uint64_t sequence;              /* of a write */
-    uint8_t *memory;                /* block_size + MAX_MISALIGN bytes */
-    uint8_t *data;                  /* of this request */
+    uint64_t sequence; /* of a write */
+    uint8_t *memory; /* block_size + MAX_MISALIGN bytes */
+    uint8_t *data; /* of this request */
     struct xenfront_buffer *buffer; /* granted memory, for ops that have it */
 };
 
@@ -44,8 +44,8 @@ struct verify {
     uint64_t random;
     uint64_t first; /* sector */
     uint64_t sectors;
-    uint64_t unit;   /* sectors of 512 bytes in a logical one */
-    uint64_t max;    /* sectors of a request */
+    uint64_t unit; /* sectors of 512 bytes in a logical one */
+    uint64_t max; /* sectors of a request */
     uint32_t *model; /* number of the last write, by sector; 0: none */
     uint32_t sequence;
     struct op *ops;
@@ -147,8 +147,7 @@ static bool is_racing(const struct verify *verify, const struct range *range, bo
     return false;
 }
 
-/* Mostly short requests, some as long as allowed, ends anywhere; never past limit. In sectors, whole units.
- */
+/* Mostly short requests, some as long as allowed, never past limit; in sectors, whole units. */
 static uint64_t length_pick(struct verify *verify, uint64_t limit)
 {
     static const uint64_t limits[] = { 8, 8, 88, 128, UINT64_MAX };

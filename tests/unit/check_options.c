@@ -63,6 +63,15 @@ static void test_defaults_options_and_device(void **state)
     assert_int_equal(settings.seconds, 5);
 }
 
+static void test_a_device_may_follow_two_dashes(void **state)
+{
+    char *argv[] = { "info", "--json", "--", "xvdc", NULL };
+    struct settings settings;
+
+    assert_int_equal(parse(TOOL_INFO, &settings, argv), TOOL_OK);
+    assert_string_equal(settings.device, "xvdc");
+}
+
 static void test_an_option_of_another_command_is_refused(void **state)
 {
     char *argv[] = { "info", "--poll", NULL };
@@ -76,11 +85,13 @@ static void test_two_devices_and_wrong_numbers_are_refused(void **state)
     char *two[] = { "info", "xvda", "xvdb", NULL };
     char *number[] = { "bench", "--depth=many", NULL };
     char *bound[] = { "bench", "--depth=99999", NULL };
+    char *none[] = { "verify", "--depth=0", NULL };
     struct settings settings;
 
     assert_int_equal(parse(TOOL_INFO, &settings, two), TOOL_USAGE);
     assert_int_equal(parse(TOOL_BENCH, &settings, number), TOOL_USAGE);
     assert_int_equal(parse(TOOL_BENCH, &settings, bound), TOOL_USAGE);
+    assert_int_equal(parse(TOOL_VERIFY, &settings, none), TOOL_USAGE);
 }
 
 int main(void)
@@ -88,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_defaults_options_and_device),
+        cmocka_unit_test(test_a_device_may_follow_two_dashes),
         cmocka_unit_test(test_an_option_of_another_command_is_refused),
         cmocka_unit_test(test_two_devices_and_wrong_numbers_are_refused),
     };
