@@ -30,8 +30,8 @@ static pid_t victim_start(struct check_env *env, uint32_t ref, int remote, bool 
         return -1;
     }
     if (!child) {
-        xengnttab_handle *gnttab = xengnttab_open(NULL, 0);
-        xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
+        xengnttab_handle *gnttab = xengnttab_open(&quiet, 0);
+        xenevtchn_handle *evtchn = xenevtchn_open(&quiet, 0);
         int port = xenevtchn_bind_interdomain(evtchn, env->domid, remote);
         void *page = xengnttab_map_grant_ref_notify(gnttab, env->domid, ref, RW, 100, port);
 
@@ -92,7 +92,7 @@ static void kill_of_the_mapper_leaks_no_count(struct check_env *env)
         pid_t child = fork();
 
         if (!child) {
-            xengnttab_handle *gnttab = xengnttab_open(NULL, 0);
+            xengnttab_handle *gnttab = xengnttab_open(&quiet, 0);
 
             if (!xengnttab_map_grant_ref(gnttab, env->domid, share.refs[0], RW))
                 _exit(1);

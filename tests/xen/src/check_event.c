@@ -143,7 +143,7 @@ static void bind_refuses_nonsense(struct check_env *env)
 
 static void handle_owns_its_ports(struct check_env *env)
 {
-    xenevtchn_handle *other = xenevtchn_open(NULL, 0);
+    xenevtchn_handle *other = xenevtchn_open(&quiet, 0);
     int remote, port = event_connect(env, env->evtchn, &remote);
 
     EXPECT_ERRNO(env, xenevtchn_notify(other, port), ENOTCONN);
@@ -201,7 +201,7 @@ static void fdopen_in_another_process(struct check_env *env)
 
     child = fork();
     if (!child) {
-        xenevtchn_handle *inherited = xenevtchn_fdopen(NULL, xenevtchn_fd(env->evtchn), 0);
+        xenevtchn_handle *inherited = xenevtchn_fdopen(&quiet, xenevtchn_fd(env->evtchn), 0);
 
         _exit(!inherited || xenevtchn_notify(inherited, port) || event_wait(inherited, SOON) != (evtchn_port_t)port ||
               xenevtchn_unmask(inherited, port));
@@ -221,13 +221,13 @@ static void fdopen_refuses_nonsense(struct check_env *env)
 {
     int fd = dup(xenevtchn_fd(env->evtchn));
 
-    EXPECT_ERRNO(env, xenevtchn_fdopen(NULL, fd, XENEVTCHN_NO_CLOEXEC), EINVAL);
+    EXPECT_ERRNO(env, xenevtchn_fdopen(&quiet, fd, XENEVTCHN_NO_CLOEXEC), EINVAL);
     close(fd);
 }
 
 static void descriptor_is_close_on_exec(struct check_env *env)
 {
-    xenevtchn_handle *open = xenevtchn_open(NULL, XENEVTCHN_NO_CLOEXEC);
+    xenevtchn_handle *open = xenevtchn_open(&quiet, XENEVTCHN_NO_CLOEXEC);
 
     EXPECT(env, fcntl(xenevtchn_fd(env->evtchn), F_GETFD) & FD_CLOEXEC, "the event channel's descriptor is not");
     EXPECT(env, fcntl(xengnttab_fd(env->gnttab), F_GETFD) & FD_CLOEXEC, "the grant table's descriptor is not");

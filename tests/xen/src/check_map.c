@@ -146,7 +146,7 @@ static void map_limit_of_one_page(struct check_env *env)
 static void map_of_two_handles(struct check_env *env)
 {
     struct share share = peer_share(env, 1, true);
-    xengnttab_handle *other = xengnttab_open(NULL, 0);
+    xengnttab_handle *other = xengnttab_open(&quiet, 0);
     uint8_t *here = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW);
     uint8_t *there = xengnttab_map_grant_ref(other, env->domid, share.refs[0], RW);
 
@@ -249,7 +249,7 @@ static void unmap_notify_outlives_the_port(struct check_env *env)
 {
     struct share share = peer_share(env, 1, true);
     int remote = atoi(peer_ask(env, "bind"));
-    xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
+    xenevtchn_handle *evtchn = xenevtchn_open(&quiet, 0);
     int port = xenevtchn_bind_interdomain(evtchn, env->domid, remote);
     uint8_t *page = xengnttab_map_grant_ref_notify(env->gnttab, env->domid, share.refs[0], RW, 100, port);
 

@@ -120,8 +120,8 @@ static int do_doomed(struct peer *peer, const long *arg)
     if (doomed < 0)
         return -errno;
     if (!doomed) {
-        xengntshr_handle *gntshr = xengntshr_open(NULL, 0);
-        xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
+        xengntshr_handle *gntshr = xengntshr_open(&quiet, 0);
+        xenevtchn_handle *evtchn = xenevtchn_open(&quiet, 0);
         int port = arg[1] < 0 ? -1 : xenevtchn_bind_interdomain(evtchn, peer->domid, arg[1]);
         uint8_t *page = xengntshr_share_page_notify(gntshr, peer->domid, &ref, 1, arg[0], port);
 
@@ -249,8 +249,8 @@ static void peer_fini(struct peer *peer)
 static int peer_init(struct peer *peer, uint32_t domid)
 {
     peer->domid = domid;
-    peer->gntshr = xengntshr_open(NULL, 0);
-    peer->evtchn = xenevtchn_open(NULL, 0);
+    peer->gntshr = xengntshr_open(&quiet, 0);
+    peer->evtchn = xenevtchn_open(&quiet, 0);
     if (!peer->gntshr || !peer->evtchn)
         return -errno;
     return 0;

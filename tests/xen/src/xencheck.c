@@ -31,6 +31,22 @@ const char *errno_name(int error)
     return name ? name : "unknown errno";
 }
 
+static void quiet_vmessage(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+                           const char *context, const char *format, va_list args)
+{
+}
+
+static void quiet_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what, int percent,
+                           unsigned long done, unsigned long total)
+{
+}
+
+static void quiet_destroy(struct xentoollog_logger *logger)
+{
+}
+
+struct xentoollog_logger quiet = {quiet_vmessage, quiet_progress, quiet_destroy};
+
 uint8_t pattern_byte(unsigned int seed, unsigned int page, unsigned int offset)
 {
     return (seed * 97 + page * 31 + offset * 7 + offset / 256) % 255 + 1;
@@ -197,8 +213,8 @@ static bool check_selected(const char *name, char *const *patterns)
 static bool check_run(struct check_env *env, const struct check *check)
 {
     env->failure[0] = 0;
-    env->gnttab = xengnttab_open(NULL, 0);
-    env->evtchn = xenevtchn_open(NULL, 0);
+    env->gnttab = xengnttab_open(&quiet, 0);
+    env->evtchn = xenevtchn_open(&quiet, 0);
     if (!env->gnttab || !env->evtchn)
         check_fail(env, __FILE__, __LINE__, "cannot open gntdev and evtchn: %s", errno_name(errno));
     else
