@@ -59,6 +59,44 @@ guest_finish() {
     until_true 60 guest_gone "$1" || fail "domain $1 does not go away after its power-off"
 }
 
+# disk_folder: mounts the machine's virtual disk, where files take O_DIRECT, on /disk.
+disk_folder() {
+    mkfs.ext4 -q -F /dev/vda
+    mkdir -p /disk
+    mount /dev/vda /disk
+}
+
+# daemon_start [OPTION...]: xensplitd, as the systemd unit starts it; returns when it serves devices.
+daemon_start() {
+    mkdir -p /run/xensplit
+    xensplitd --on-exit=keep --log-time=on --ready-fd=9 "$@" 9>/run/case/ready 2>>/run/case/xensplitd.log &
+    DAEMON=$!
+    echo $DAEMON > /run/case/xensplitd.pid
+    until_true 20 grep -q ready /run/case/ready || fail "xensplitd did not become ready"
+}
+
+# daemon_kill: ends it without a warning.
+daemon_kill() {
+    kill -KILL "$DAEMON"
+    wait "$DAEMON" || true
+    : > /run/case/ready
+}
+
+daemon_said() { grep -q -- "$1" /run/case/xensplitd.log; }
+
+# disk_line NAME TARGET [KEY=VALUE...]: the words of a disk for xl.
+disk_line() {
+    local line="vdev=$1,format=raw,access=rw,script=block-xensplit" target=$2
+    shift 2
+    [ $# = 0 ] || line=$(printf '%s' "$line"; printf ',%s' "$@")
+    echo "$line,target=$target"
+}
+
+# store_is_clean: no device is left, and none was made again.
+store_is_clean() {
+    [ -z "$(xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/(vbd|vif|qdisk)/[0-9]+/')" ]
+}
+
 # background NAME COMMAND...: starts a process that ends with the case; its output is in /run/case/NAME.log.
 background() {
     local name=$1

@@ -19,6 +19,7 @@ case_clean() {
         [ -e "$pid" ] && kill -KILL "$(cat "$pid")"
     done
     modprobe -r xen-blkback xen-netback
+    umount /disk
     rm -rf /run/case /run/xensplit /tmp/*
     xenstore-rm /local/domain/0/backend
 } >/dev/null 2>&1
