@@ -19,6 +19,7 @@
 #include "backend/device.h"
 #include "backend/device_nodes.h"
 #include "backend/device_table.h"
+#include "backend/kernel_driver.h"
 #include "backend/toolstack.h"
 
 #define STEPS_MAX 4
@@ -32,6 +33,8 @@ enum stage { STAGE_BARE, STAGE_SET_UP, STAGE_CONNECTED };
 /* The plans of the table of states have the numbers of their actions. */
 enum {
     PLAN_FAIL = XENBUS_ACTION_COUNT, /* something went wrong: say so, let go of everything */
+    PLAN_REFUSE, /* what is behind the device cannot be opened, and a hotplug script waits to be told */
+    PLAN_YIELD, /* the kernel's own backend driver has taken the device */
     PLAN_RESET, /* another guest has the domid now: forget what was the old one's */
     PLAN_QUIT, /* the daemon ends */
     PLAN_PART, /* the daemon ends, another one will go on */
@@ -64,6 +67,11 @@ static const struct plan {
                     .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
                     .after = XenbusStateClosing,
                     .done = "closing after an error" },
+    /* The toolstack runs the script, which reports our error, only in this state; in Closing it would wait on. */
+    [PLAN_REFUSE] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
+                      .after = XenbusStateInitWait,
+                      .done = "refused; its hotplug script tells the toolstack" },
+    [PLAN_YIELD] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN }, .done = "left to the kernel's driver" },
     [PLAN_RESET] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
                      .done = "released from a guest that is gone" },
     [PLAN_QUIT] = { .before = XenbusStateClosing,
@@ -199,6 +207,22 @@ static void begin_plan(struct device *device, const struct plan *plan)
         write_state(device, plan->before);
 }
 
+/* What follows on a step that failed. */
+static const struct plan *failure_plan(struct device *device, enum step step)
+{
+    const bool is_new = device->life->nodes.view.own == XenbusStateInitialising;
+    const struct plan *plan = &plans[PLAN_FAIL];
+    char *script;
+
+    if (step != STEP_SETUP || !is_new)
+        return plan;
+    script = xenbus_read(daemon_xs(), XBT_NULL, device->path, "script");
+    if (script)
+        plan = &plans[PLAN_REFUSE];
+    free(script);
+    return plan;
+}
+
 /* The plan has come to its end. Returns the one that follows on it; NULL: none, and the device may be gone. */
 static const struct plan *end_plan(struct device *device)
 {
@@ -209,7 +233,7 @@ static const struct plan *end_plan(struct device *device)
     if (life->has_worked)
         log_info(device->label, "%s", plan->done);
     life->plan = NULL;
-    if (plan == &plans[PLAN_FAIL]) {
+    if (plan == &plans[PLAN_FAIL] || plan == &plans[PLAN_REFUSE] || plan == &plans[PLAN_YIELD]) {
         life->is_latched = true;
         life->latched = life->nodes.view;
     }
@@ -247,7 +271,7 @@ static void run_plan(struct device *device)
         if (life->step != STEP_NONE)
             return;
         if (life->has_failed && (step == STEP_SETUP || step == STEP_CONNECT))
-            begin_plan(device, &plans[PLAN_FAIL]);
+            begin_plan(device, failure_plan(device, step));
     }
 }
 
@@ -278,7 +302,7 @@ void device_done(struct device *device, int error, const char *reason_fmt, ...)
     if (life->is_calling)
         return;
     if (life->has_failed && (step == STEP_SETUP || step == STEP_CONNECT))
-        begin_plan(device, &plans[PLAN_FAIL]);
+        begin_plan(device, failure_plan(device, step));
     run_plan(device);
 }
 
@@ -302,11 +326,22 @@ static bool view_is_same(const struct xenbus_view *a, const struct xenbus_view *
            a->is_present == b->is_present;
 }
 
+/* Two backends on one ring destroy each other's data: the one that cannot be asked to go wins. */
+static void yield_device(struct device *device, const char *driver)
+{
+    char text[REASON_MAX];
+
+    snprintf(text, sizeof(text),
+             "the kernel's driver %s has taken the device: unload it and keep it away with modprobe.d", driver);
+    report(device, text);
+    start_plan(device, PLAN_YIELD);
+}
+
 void device_look(struct device *device)
 {
     struct device_life *life = device->life;
     struct device_nodes *nodes = &life->nodes;
-    char reason[REASON_MAX];
+    char reason[REASON_MAX], driver[32];
     enum xenbus_action action;
     int error;
 
@@ -326,6 +361,11 @@ void device_look(struct device *device)
     if (error < 0) {
         report(device, reason);
         start_plan(device, PLAN_FAIL);
+        return;
+    }
+    if (kernel_driver_find(KERNEL_DRIVER_DEVICES, device->family->name, device->domid, device->devid, driver,
+                           sizeof(driver))) {
+        yield_device(device, driver);
         return;
     }
     nodes->view.is_fresh = !life->is_served;

@@ -59,7 +59,7 @@ while read -r case; do
           for log in /var/log/xen/console/guest-*.log /var/log/xen/xl-*.log /run/case/*.log; do
               [ -s "$log" ] && echo "-- $log" && tail -n 40 "$log"
           done
-          echo "-- dmesg" && dmesg | tail -n 15; } >>/run/case.log 2>&1
+          echo "-- dmesg" && dmesg | tail -n "+$((kernel_mark + 1))" | tail -n 20; } >>/run/case.log 2>&1
     fi
     tr -d '\r' </run/case.log | sed 's/^/log /' >&3
     printf 'end %s %s %s %s\n' "$case" $result $((SECONDS - start)) "$reason" >&3

@@ -23,8 +23,8 @@ xen_devices() {
     mount -t xenfs xenfs /proc/xen
 }
 
-# disk_wait NAME: Linux's own block frontend, and its disk.
+# disk_wait NAME: Linux's own block frontend, and its disk; ext4 to put on it.
 disk_wait() {
-    modprobe xen-blkfront
+    modprobe -a xen-blkfront crc32c_generic ext4
     until_true 30 test -b "/dev/$1" || fail "no /dev/$1 after 30 s"
 }
