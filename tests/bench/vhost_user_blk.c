@@ -150,7 +150,8 @@ static void client_run(struct client *client)
     const struct bench_options *options = client->options;
     struct bench_result *result = client->result;
     struct vring *vring = &client->device.vring;
-    uint64_t start = bench_now_ns(), cpu = bench_cpu_ns(), end = start + (uint64_t)(options->seconds * 1e9), now = start;
+    uint64_t start = bench_now_ns(), cpu = bench_cpu_ns(), now = start;
+    uint64_t end = start + (uint64_t)(options->seconds * 1e9);
     uint32_t in_flight = options->depth;
     uint16_t old = client->avail;
 

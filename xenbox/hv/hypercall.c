@@ -54,9 +54,11 @@ static const struct hypercall_handler *handler_find(uint32_t nr, uint32_t cmd)
 /* Domctl and sysctl are domain 0's alone, and bound to the version of their interface. */
 static int64_t hypercall_admit(const struct hypercall *call, uint32_t nr)
 {
-    if (nr == __HYPERVISOR_domctl && ((struct xen_domctl *)call->arg)->interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+    if (nr == __HYPERVISOR_domctl &&
+        ((struct xen_domctl *)call->arg)->interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
-    if (nr == __HYPERVISOR_sysctl && ((struct xen_sysctl *)call->arg)->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+    if (nr == __HYPERVISOR_sysctl &&
+        ((struct xen_sysctl *)call->arg)->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return -EACCES;
     return (nr == __HYPERVISOR_domctl || nr == __HYPERVISOR_sysctl) && call->caller != 0 ? -EPERM : 0;
 }

@@ -36,7 +36,7 @@ static long link_number(struct link *link, const char *node)
     return number;
 }
 
-/* The peer clears what an earlier one left and says that it is there; the runner waits for that and goes on from there. */
+/* The peer clears what an earlier one left and says that it is there; the runner waits for that and goes on. */
 static int link_meet(struct link *link, bool is_peer)
 {
     int64_t deadline = now_ms() + MEET_MS;

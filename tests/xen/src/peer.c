@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * peer.c: the other domain of xencheck. It owns what the runner asks it to make (shared pages, ports) and does one thing a
- * command; it never decides anything. An answer is "ok" with values, or the name of an errno.
+ * peer.c: the other domain of xencheck. It owns what the runner asks it to make (shared pages, ports) and does one
+ * thing a command; it never decides anything. An answer is "ok" with values, or the name of an errno.
  */
 #include <config.h>
 
