@@ -3,6 +3,10 @@
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/helpers.sh"
 
+# A program that shares pages and waits.
+PROXY=$(ls /usr/lib/xen-*/bin/vchan-socket-proxy | tail -n 1)
+need "$PROXY"
+
 box_up
 before=$(in_dom0 xenstore-ls -fp)
 
@@ -44,9 +48,10 @@ say "destroy leaves nothing, kills its processes, and tells who watches"
 xenbox run -- xenstore-watch @releaseDomain >"$SCRATCH/release.log" &
 watcher=$!
 wait_log "$SCRATCH/release.log" releaseDomain $watcher
-xenbox run -d seven -- xensplitd --run-dir "$SCRATCH/run" >"$SCRATCH/program.log" 2>&1 &
+xenbox run -d seven -- "$PROXY" --mode=server 0 data/vchan "$SCRATCH/vchan" >"$SCRATCH/program.log" 2>&1 &
 program=$!
-wait_log "$SCRATCH/program.log" serves $program
+wait_store /local/domain/7/data/vchan/event-channel '[0-9]+'
+xenbox dump --json | grep -q "\"pid\": $program," || fail "the program has no connection"
 xenbox domain destroy seven
 wait_log "$SCRATCH/release.log" '^@releaseDomain$' $watcher
 expect_gone $program

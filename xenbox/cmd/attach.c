@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,19 @@ static int choose_name(struct store *store, struct device *device)
     return -1;
 }
 
+/* A signal ends the waiting, and then what was written is taken back. */
+static void take_signal(int signal)
+{
+}
+
+static void catch_signals(void)
+{
+    const struct sigaction action = { .sa_handler = take_signal, .sa_flags = (int)SA_RESETHAND };
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static int attach_device(const struct box *box, struct device *device, int timeout_s)
 {
     struct store store;
@@ -64,6 +78,7 @@ static int attach_device(const struct box *box, struct device *device, int timeo
 
     if (store_connect(&store, box) < 0)
         return CMD_FAILED;
+    catch_signals();
     if (choose_name(&store, device) < 0 || device_complete(device) < 0)
         status = cmd_usage(&command_attach, "%s", device->why);
     else if (plug_in(&plug, device) < 0)

@@ -125,6 +125,16 @@ int box_find(struct box *box, const char *which)
     return -ENAMETOOLONG;
 }
 
+const char *box_reference(const struct box *box)
+{
+    size_t above = strlen(box->dir) - strlen(box->name) - 1;
+    char home[PATH_MAX];
+
+    if (box_home(home, sizeof(home)) < 0 || strlen(home) != above || strncmp(box->dir, home, above) != 0)
+        return box->dir;
+    return box->name;
+}
+
 void box_path(const struct box *box, const char *name, char path[BOX_PATH_MAX])
 {
     snprintf(path, BOX_PATH_MAX, "%s/%s", box->dir, name);

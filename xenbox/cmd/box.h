@@ -56,6 +56,9 @@ struct box_status {
  */
 int box_find(struct box *box, const char *which);
 
+/* How a person names it on the command line: by its name if that is enough, else by its directory. */
+const char *box_reference(const struct box *box);
+
 /* The parent directory of boxes that are given by name. */
 int box_home(char *home, size_t size);
 

@@ -20,11 +20,23 @@
 
 #define MAX_ATTEMPTS 64 /* against others who create and remove the same box meanwhile */
 
-/* Creates the directory and those above it; it must be ours. */
+/* A directory that may be trusted: ours, or for what is above the box, root's. In /tmp others may have been first. */
+static int check_owner(const char *path, bool may_be_roots)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        return -errno;
+    if (!S_ISDIR(status.st_mode))
+        return -ENOTDIR;
+    return status.st_uid == geteuid() || (may_be_roots && status.st_uid == 0) ? 0 : -EPERM;
+}
+
+/* Creates the directory and those above it. */
 static int make_directories(const char *dir)
 {
-    char path[BOX_PATH_MAX];
-    struct stat status;
+    char path[BOX_PATH_MAX], *last = path;
+    int error;
 
     snprintf(path, sizeof(path), "%s", dir);
     for (char *p = path + 1; (p = strchr(p, '/')); p++) {
@@ -32,13 +44,13 @@ static int make_directories(const char *dir)
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
             return -errno;
         *p = '/';
+        last = p;
     }
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return -errno;
-    /* In /tmp somebody else may have been here first. */
-    if (lstat(path, &status) < 0)
-        return -errno;
-    return !S_ISDIR(status.st_mode) ? -ENOTDIR : status.st_uid != geteuid() ? -EPERM : 0;
+    error = check_owner(path, false);
+    *last = '\0';
+    return error || last == path ? error : check_owner(path, true);
 }
 
 /* Whether there is anything in the directory but the lock. */

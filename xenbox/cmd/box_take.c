@@ -14,14 +14,14 @@ static int judge(const struct box *box, const struct box_status *status)
     switch (status->state) {
     case BOX_CRASHED:
         return cmd_fail("box '%s' has crashed%s%s; 'xenbox down %s' clears it away", box->name,
-                        *status->failure ? ": " : "", status->failure, box->name);
+                        *status->failure ? ": " : "", status->failure, box_reference(box));
     case BOX_STARTING:
         return cmd_fail("box '%s' is still starting (pid %d)", box->name, (int)status->supervisor);
     case BOX_FOREIGN:
         return cmd_fail("%s is not a box", box->dir);
     case BOX_ABSENT:
         return cmd_fail("there is no box '%s' (no %s); 'xenbox up %s' starts it", box->name, box->dir,
-                        box->name);
+                        box_reference(box));
     case BOX_UP:
     case BOX_BROKEN:
         break;

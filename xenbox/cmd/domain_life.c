@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "xenbox/cmd/await.h"
+#include "xenbox/cmd/clock.h"
 #include "xenbox/cmd/cmd.h"
 #include "xenbox/cmd/domain_life.h"
 #include "xenbox/cmd/domain_nodes.h"
@@ -20,6 +21,8 @@
 #define DEFAULT_MEMORY_MIB 256u /* what the store says of a domain without a limit */
 #define PAGES_PER_MIB 256u
 #define PROXY_TIMEOUT_MS 10000
+#define ZOMBIE_TIMEOUT_MS 2000
+#define ZOMBIE_PAUSE_NS 2000000
 
 static void print_uuid(const uint8_t uuid[16], char text[UUID_TEXT_MAX])
 {
@@ -130,6 +133,20 @@ static void remove_nodes(struct store *store, uint16_t domid, const uint8_t uuid
         cmd_fail("cannot remove the nodes of domain %u: %s", domid, strerror(-error));
 }
 
+/* Nobody tells us when the last mapping of its pages is gone; most often that is at once. */
+static bool wait_for_end(const struct xb_domain *domain, const uint8_t uuid[16])
+{
+    const struct timespec pause = { .tv_nsec = ZOMBIE_PAUSE_NS };
+    int64_t deadline = clock_now_ms() + ZOMBIE_TIMEOUT_MS;
+
+    while (domain->state == XB_DOMAIN_DYING && memcmp(domain->uuid, uuid, 16) == 0) {
+        if (clock_now_ms() >= deadline)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 /* xenstored learns of the end by an event, most often before this. */
 static int end_domain(struct hv *hv, struct store *store, uint16_t domid)
 {
@@ -143,6 +160,11 @@ static int end_domain(struct hv *hv, struct store *store, uint16_t domid)
     remove_nodes(store, domid, uuid);
     if (xs_is_domain_introduced(store->xs, domid))
         xs_release_domain(store->xs, domid);
+    if (!wait_for_end(&hv->tables->domain[domid], uuid))
+        fprintf(
+            stderr,
+            "xenbox: domain %u stays as a zombie: its pages are still mapped ('xenbox dump' shows by whom)\n",
+            domid);
     return CMD_OK;
 }
 

@@ -14,7 +14,7 @@
 
 #include "xenbox/cmd/hv.h"
 
-#define ANSWER_TIMEOUT_S 10
+#define ANSWER_TIMEOUT_S 5
 #define MAX_REQUEST 256
 
 union control {

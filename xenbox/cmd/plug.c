@@ -87,6 +87,8 @@ static int wait_for_answer(const struct plug *plug, struct device *device)
                  plug->timeout_ms / 1000, device->kind->server);
     else if (error == -ENOENT)
         complain(device, error, "somebody removed its nodes");
+    else if (error == -EINTR)
+        complain(device, error, "interrupted while it waited for the backend");
     else if (error == -ECONNREFUSED)
         complain(device, error, "the backend closed it and gave no reason");
     else

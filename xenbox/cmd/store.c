@@ -13,9 +13,11 @@
 #include "xenbox/cmd/cmd.h"
 #include "xenbox/cmd/number.h"
 #include "xenbox/cmd/store.h"
+#include "xenbox/cmd/store_ping.h"
 
 #define MAX_ATTEMPTS 1000 /* of a transaction that others keep disturbing */
 #define MAX_PERMS 2
+#define PING_TIMEOUT_MS 5000
 #define WATCH_TOKEN "xenbox"
 
 int store_open(struct store *store, const struct box *box)
@@ -35,14 +37,22 @@ int store_open(struct store *store, const struct box *box)
 
 int store_connect(struct store *store, const struct box *box)
 {
-    int error = store_open(store, box);
     struct box_status status;
+    int error;
 
+    error = store_ping(box, PING_TIMEOUT_MS);
+    if (!error)
+        error = store_open(store, box);
     if (!error)
         return 0;
     box_probe(box, &status);
-    cmd_fail("the store of box '%s' does not answer: %s", box->name,
-             *status.failure ? status.failure : strerror(-error));
+    if (*status.failure)
+        cmd_fail("the store of box '%s' does not answer: %s", box->name, status.failure);
+    else if (error == -ETIMEDOUT)
+        cmd_fail("the store of box '%s' does not answer within %d s: is xenstored (pid %d) stopped?",
+                 box->name, PING_TIMEOUT_MS / 1000, (int)status.xenstored);
+    else
+        cmd_fail("the store of box '%s' does not answer: %s", box->name, strerror(-error));
     return error;
 }
 
@@ -171,7 +181,7 @@ static int take_events(struct store *store, int64_t deadline)
     if (left <= 0)
         return -ETIMEDOUT;
     ready = poll(&wait, 1, (int)left);
-    if (ready < 0 && errno != EINTR)
+    if (ready < 0)
         return -errno;
     while (ready > 0 && (event = xs_check_watch(store->xs)))
         free(event);

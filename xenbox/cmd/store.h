@@ -41,7 +41,7 @@ bool store_has(struct store *store, const char *path);
 
 /*
  * Waits until is_met(store, arg) says other than 0, asking it again whenever something at or below path has
- * changed. Returns what it said when that is negative; 0 when it is positive; -ETIMEDOUT.
+ * changed. Returns what it said when that is negative; 0 when it is positive; -ETIMEDOUT; -EINTR after a signal.
  */
 int store_wait(struct store *store, const char *path, int timeout_ms,
                int (*is_met)(struct store *store, void *arg), void *arg);
