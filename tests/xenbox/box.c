@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <dirent.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -130,6 +131,13 @@ bool test_box_wait_counts(struct test_box *box, const struct audit_counts *expec
                 counts.ports, expected->conns, expected->chunks, expected->maps, expected->domains,
                 expected->grants, expected->frames, expected->ports);
     return false;
+}
+
+int test_box_pending(xenevtchn_handle *handle)
+{
+    struct pollfd fd = { .fd = xenevtchn_fd(handle), .events = POLLIN };
+
+    return poll(&fd, 1, 5000) == 1 ? xenevtchn_pending(handle) : -1;
 }
 
 unsigned test_box_descriptors(const struct test_box *box)

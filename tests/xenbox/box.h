@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <xenevtchn.h>
+
 #include "xenbox/hv/audit.h"
 #include "xenbox/lib/client.h"
 
@@ -35,6 +37,9 @@ bool test_box_wait(struct test_box *box, bool (*condition)(struct test_box *, vo
 
 /* Waits until the box holds exactly this again. */
 bool test_box_wait_counts(struct test_box *box, const struct audit_counts *expected);
+
+/* The next port of the handle, or -1 when none comes within some seconds. */
+int test_box_pending(xenevtchn_handle *handle);
 
 /* Open descriptors of the hypervisor process. */
 unsigned test_box_descriptors(const struct test_box *box);

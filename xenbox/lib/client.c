@@ -55,7 +55,7 @@ void client_log(const struct client *client, int error, const char *format, ...)
 static int client_lose(struct client *client)
 {
     if (!client->is_lost)
-        client_log(client, 0, "the hypervisor process of box %s is gone (%s)",
+        client_log(client, 0, "no connection to the hypervisor process of box %s any more (%s)",
                    client->tables ? client->tables->name : "?",
                    getenv(XB_ENV_BOX) ? getenv(XB_ENV_BOX) : "?");
     client->is_lost = true;
