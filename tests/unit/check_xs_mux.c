@@ -57,10 +57,11 @@ static size_t client_say_bytes(struct xs_client *client, const void *data, size_
     return done;
 }
 
-static size_t client_say(struct xs_client *client, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *body,
-                         size_t len)
+static size_t client_say(struct xs_client *client, uint32_t type, uint32_t req_id, uint32_t tx_id,
+                         const void *body, size_t len)
 {
-    struct message message = { .header = { .type = type, .req_id = req_id, .tx_id = tx_id, .len = (uint32_t)len } };
+    struct message message = { .header = {
+                                   .type = type, .req_id = req_id, .tx_id = tx_id, .len = (uint32_t)len } };
 
     memcpy(message.body, body, len);
     return client_say_bytes(client, &message, sizeof(message.header) + len, SIZE_MAX);
@@ -86,9 +87,11 @@ static int store_take(struct xs_mux *mux, struct message *message)
     return 1;
 }
 
-static int store_say(struct xs_mux *mux, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *body, size_t len)
+static int store_say(struct xs_mux *mux, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *body,
+                     size_t len)
 {
-    struct message message = { .header = { .type = type, .req_id = req_id, .tx_id = tx_id, .len = (uint32_t)len } };
+    struct message message = { .header = {
+                                   .type = type, .req_id = req_id, .tx_id = tx_id, .len = (uint32_t)len } };
 
     memcpy(message.body, body, len);
     return xs_mux_receive(mux, &message, sizeof(message.header) + len);
@@ -112,8 +115,9 @@ static int client_take(struct xs_client *client, struct message *message)
 }
 
 /* The client asks, the store answers, the client has its answer. */
-static void exchange(struct xs_mux *mux, struct xs_client *client, uint32_t type, const void *ask, size_t ask_len,
-                     uint32_t answer_type, const void *answer, size_t answer_len, struct message *seen)
+static void exchange(struct xs_mux *mux, struct xs_client *client, uint32_t type, const void *ask,
+                     size_t ask_len, uint32_t answer_type, const void *answer, size_t answer_len,
+                     struct message *seen)
 {
     struct message message;
 
@@ -343,9 +347,9 @@ static void test_malformed_requests_are_answered_here(void **state)
         size_t len;
         const char *error;
     } cases[] = {
-        { XS_WATCH, "p", 2, "EINVAL" },        { XS_WATCH, "", 0, "EINVAL" },
-        { XS_WATCH, "p\0t", 3, "EINVAL" },     { XS_WATCH, "p\0t\0u", 6, "EINVAL" },
-        { XS_UNWATCH, "p", 2, "EINVAL" },      { XS_TRANSACTION_END, "T", 1, "EINVAL" },
+        { XS_WATCH, "p", 2, "EINVAL" },           { XS_WATCH, "", 0, "EINVAL" },
+        { XS_WATCH, "p\0t", 3, "EINVAL" },        { XS_WATCH, "p\0t\0u", 6, "EINVAL" },
+        { XS_UNWATCH, "p", 2, "EINVAL" },         { XS_TRANSACTION_END, "T", 1, "EINVAL" },
         { XS_TRANSACTION_END, "X", 2, "EINVAL" },
     };
     struct xs_mux *mux = *state;
@@ -392,7 +396,8 @@ static void test_client_that_does_not_read_is_given_up(void **state)
 
     exchange(mux, lazy, XS_WATCH, TEXT("p\0t"), XS_WATCH, TEXT("OK"), &watch);
     event.header.len = (uint32_t)snprintf(event.body, sizeof(event.body), "p/%03000d%c%s", 0, 0,
-                                          watch.body + strlen(watch.body) + 1) + 1;
+                                          watch.body + strlen(watch.body) + 1) +
+                       1;
     while (xs_client_error(lazy) == 0 && events < XS_CLIENT_BACKLOG) {
         assert_int_equal(xs_mux_receive(mux, &event, sizeof(event.header) + event.header.len), 0);
         events++;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_call.c: hypercalls and foreign memory, mostly as Debian's libxenctrl makes them: its structures and its
- * expectations are the reference, the libraries below it are the box's.
+ * check_call.c: hypercalls and foreign memory, mostly as Debian's libxenctrl makes them: its structures and
+ * its expectations are the reference, the libraries below it are the box's.
  */
 #define __XEN_TOOLS__ 1
 #include <config.h>
@@ -336,8 +336,8 @@ static void test_resources_are_refused(void **state)
     assert_null(xenforeignmemory_map_resource(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, 0, 1,
                                               &address, PROT_READ, 0));
     assert_int_equal(errno, EOPNOTSUPP);
-    assert_int_equal(xenforeignmemory_resource_size(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, &size),
-                     -1);
+    assert_int_equal(
+        xenforeignmemory_resource_size(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, &size), -1);
     assert_int_equal(errno, EOPNOTSUPP);
     xenforeignmemory_close(fmem);
 }

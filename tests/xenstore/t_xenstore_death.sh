@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# When xenstored dies, or the hypervisor process, or the program between, the programs of a guest read end of
-# file: nothing hangs, and the box says what it lost.
+# When xenstored dies, or the hypervisor process, or the program between, or when a guest's ring is broken, the
+# programs of the guest read end of file: nothing hangs, and other guests do not notice a broken ring.
 . "$(dirname "$0")/../functions.sh"
 need jq
 
@@ -24,6 +24,24 @@ part_dies() {
     xenbox down "$BOX"
     unset XENBOX
 }
+
+say "a ring with an impossible index"
+box_up
+guest_create other
+other=$DOM
+guest_create
+env XENSTORED_PATH="$XENBOX/store/$DOM" "$LOAD" wait >"$SCRATCH/broken.log" &
+client=$!
+wait_log "$SCRATCH/broken.log" connected
+in_dom0 "$LOAD" corrupt "$DOM"
+expect_fail . env XENSTORED_PATH="$XENBOX/store/$DOM" xenstore-read name # the event makes the ring be looked at
+wait_exit "$client" || fail "a program still waits for the store"
+[ ! -e "$XENBOX/store/$DOM" ]
+[ "$(in_guest "$other" xenstore-read name)" = other ]
+[ "$(grep -c "domain $DOM: the store has broken the ring" "$XENBOX/xenbox-xenbus.log")" = 1 ]
+xenbox domain destroy "$DOM"
+xenbox domain destroy "$other"
+box_down
 
 part_dies xenstored
 part_dies xenbus

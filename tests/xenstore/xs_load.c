@@ -13,12 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <xen/io/xs_wire.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
 #include <xenstore.h>
+#include <xen/hvm/params.h>
+#include <xen/io/xs_wire.h>
 
 static struct xs_handle *store_open(void)
 {
@@ -29,7 +33,8 @@ static struct xs_handle *store_open(void)
     return xs;
 }
 
-static void store_write(struct xs_handle *xs, xs_transaction_t transaction, const char *path, const char *value)
+static void store_write(struct xs_handle *xs, xs_transaction_t transaction, const char *path,
+                        const char *value)
 {
     if (!xs_write(xs, transaction, path, value, (unsigned int)strlen(value)))
         err(1, "writing %s", path);
@@ -166,7 +171,8 @@ static int socket_open(void)
     return fd;
 }
 
-static void socket_send(int fd, uint32_t type, uint32_t req_id, uint32_t len, const void *body, size_t body_len)
+static void socket_send(int fd, uint32_t type, uint32_t req_id, uint32_t len, const void *body,
+                        size_t body_len)
 {
     struct {
         struct xsd_sockmsg header;
@@ -265,16 +271,44 @@ static int run_wait(char **args)
     return 0;
 }
 
+/* As domain 0: puts an impossible index into the ring that the domain shares with the store. */
+static int run_corrupt(char **args)
+{
+    uint32_t domid = (uint32_t)atoi(args[0]);
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xenforeignmemory_handle *fmem = xenforeignmemory_open(NULL, 0);
+    struct xenstore_domain_interface *page;
+    uint64_t frame;
+    xen_pfn_t gfn;
+
+    if (!xc || !fmem || xc_hvm_param_get(xc, (domid_t)domid, HVM_PARAM_STORE_PFN, &frame) < 0)
+        err(1, "domain %u", domid);
+    gfn = frame;
+    page = xenforeignmemory_map(fmem, domid, PROT_READ | PROT_WRITE, 1, &gfn, NULL);
+    if (!page)
+        err(1, "mapping the store ring of domain %u", domid);
+    page->rsp_prod = page->rsp_cons + XENSTORE_RING_SIZE + 1;
+    xenforeignmemory_unmap(fmem, page, 1);
+    xenforeignmemory_close(fmem);
+    xc_interface_close(xc);
+    return 0;
+}
+
 static const struct command {
     const char *name, *usage;
     int args;
     int (*run)(char **args);
 } commands[] = {
-    { "watches", "PATH COUNT", 2, run_watches }, { "increment", "PATH COUNT", 2, run_increment },
-    { "hold", "PATH", 1, run_hold },             { "garbage", "", 0, run_garbage },
-    { "oversize", "", 0, run_oversize },         { "deaf", "PATH", 1, run_deaf },
+    { "watches", "PATH COUNT", 2, run_watches },
+    { "increment", "PATH COUNT", 2, run_increment },
+    { "hold", "PATH", 1, run_hold },
+    { "garbage", "", 0, run_garbage },
+    { "oversize", "", 0, run_oversize },
+    { "deaf", "PATH", 1, run_deaf },
     { "flood", "PATH", 1, run_flood },
-    { "pipeline", "PATH COUNT", 2, run_pipeline }, { "wait", "", 0, run_wait },
+    { "pipeline", "PATH COUNT", 2, run_pipeline },
+    { "wait", "", 0, run_wait },
+    { "corrupt", "DOMID", 1, run_corrupt },
 };
 
 int main(int argc, char **argv)

@@ -11,9 +11,9 @@
 #include "xenbox/hv/box.h"
 
 /*
- * Executes one hypercall for a program of domain `caller`. `arg` holds call->size bytes of argument and has room
- * for `room`; at the end call->result is what the hypercall returns (negative: a Xen errno) and call->size says
- * how much of `arg` goes back. What is not implemented is -ENOSYS, and logged once by name.
+ * Executes one hypercall for a program of domain `caller`. `arg` holds call->size bytes of argument and has
+ * room for `room`; at the end call->result is what the hypercall returns (negative: a Xen errno) and
+ * call->size says how much of `arg` goes back. What is not implemented is -ENOSYS, and logged once by name.
  */
 void hypercall_handle(struct box *box, uint16_t caller, struct xb_hypercall *call, void *arg, size_t room);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * hypercall_handler.h: for the files that implement hypercalls. Each has a table of handlers, ended by one without
- * a function; hypercall.c looks a call up in all of them. A handler finds its argument, of the size that
- * hypercall_shape.c gives, in call->arg, changes it in place, and returns what the hypercall returns.
+ * hypercall_handler.h: for the files that implement hypercalls. Each has a table of handlers, ended by one
+ * without a function; hypercall.c looks a call up in all of them. A handler finds its argument, of the size
+ * that hypercall_shape.c gives, in call->arg, changes it in place, and returns what the hypercall returns.
  */
 #ifndef XENBOX_HV_HYPERCALL_HANDLER_H
 #define XENBOX_HV_HYPERCALL_HANDLER_H
@@ -29,7 +29,7 @@ struct hypercall_handler {
 };
 
 extern const struct hypercall_handler hypercall_version_handlers[]; /* xen_version */
-extern const struct hypercall_handler hypercall_control_handlers[]; /* domctl, sysctl, sched_op: on other domains */
+extern const struct hypercall_handler hypercall_control_handlers[]; /* of the toolstack, on other domains */
 extern const struct hypercall_handler hypercall_domain_handlers[]; /* what a domain asks for itself */
 
 const struct xb_domain *hypercall_tables(const struct hypercall *call, uint32_t domid);

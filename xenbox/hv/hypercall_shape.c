@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* hypercall_shape.c: see hypercall_shape.h. A hypercall that is added here gets its handler in hypercall.c. */
+/*
+ * hypercall_shape.c: see hypercall_shape.h. A hypercall that is added here gets its handler in hypercall.c.
+ */
 #define __XEN_TOOLS__ 1
 #include <config.h>
 
@@ -20,7 +22,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define FLAT(NR, CMD, SIZE) { .nr = (NR), .cmd = (CMD), .size = (SIZE) }
+#define FLAT(NR, CMD, SIZE)                                                                                  \
+    {                                                                                                        \
+        .nr = (NR), .cmd = (CMD), .size = (SIZE)                                                             \
+    }
 #define DOMCTL(CMD) FLAT(__HYPERVISOR_domctl, XEN_DOMCTL_##CMD, sizeof(struct xen_domctl))
 #define EVTCHN(CMD) FLAT(__HYPERVISOR_event_channel_op, EVTCHNOP_##CMD, sizeof(struct evtchn_##CMD))
 #define XEN_VERSION(CMD, SIZE) FLAT(__HYPERVISOR_xen_version, XENVER_##CMD, SIZE)

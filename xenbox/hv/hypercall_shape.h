@@ -3,8 +3,9 @@
  * hypercall_shape.h: how many bytes a hypercall's argument has, known alike to the library that copies them
  * and to the hypervisor process that works on the copy.
  *
- * On the wire (XB_OP_HYPERCALL) stand struct xb_hypercall, the argument structure, and in an answer right behind
- * it the elements of the array that the structure's guest handle refers to. The handle itself is not touched.
+ * On the wire (XB_OP_HYPERCALL) stand struct xb_hypercall, the argument structure, and in an answer right
+ * behind it the elements of the array that the structure's guest handle refers to. The handle itself is not
+ * touched.
  */
 #ifndef XENBOX_HV_HYPERCALL_SHAPE_H
 #define XENBOX_HV_HYPERCALL_SHAPE_H
@@ -25,7 +26,7 @@ struct hypercall_shape {
 };
 
 /* How many elements of the array one answer has room for. */
-#define HYPERCALL_ARRAY_MAX(shape) \
+#define HYPERCALL_ARRAY_MAX(shape)                                                                           \
     ((XB_MAX_PAYLOAD - (uint32_t)sizeof(struct xb_hypercall) - (shape)->size) / (shape)->element_size)
 
 /* NULL: not implemented. */

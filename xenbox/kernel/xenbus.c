@@ -2,9 +2,9 @@
 /*
  * xenbus.c: xenbox-xenbus, the program that plays the xenbus driver of all guest kernels of a box.
  *
- * One process a box, one thread, no timers. It watches @introduceDomain at the store, as a program of domain 0,
- * and then looks into the tables for domains that it does not serve yet. It ends when the hypervisor process or
- * the store is gone, and all clients then read end of file.
+ * One process a box, one thread, no timers. It watches @introduceDomain at the store, as a program of domain
+ * 0, and then looks into the tables for domains that it does not serve yet. It ends when the hypervisor
+ * process or the store is gone, and all clients then read end of file.
  */
 #include <config.h>
 
@@ -35,6 +35,7 @@ struct xenbus {
     int store_fd;
     struct event *hv_event, *store_event, *term_event, *int_event;
     struct xenbus_domain *domain[XB_MAX_DOMAINS];
+    uint32_t generation[XB_MAX_DOMAINS]; /* of the domain tried last: no second time */
     int exit_status;
 };
 
@@ -62,11 +63,16 @@ static void xenbus_look(struct xenbus *xenbus)
     const struct xb_tables *tables = xenbus->hv.tables;
 
     for (uint16_t domid = 1; domid < XB_MAX_DOMAINS; domid++) {
-        uint32_t state = tables->domain[domid].state;
+        const struct xb_domain *domain = &tables->domain[domid];
+        uint32_t state = domain->state, generation = domain->generation;
 
-        if (!xenbus->domain[domid] && (state == XB_DOMAIN_RUNNING || state == XB_DOMAIN_PAUSED))
-            xenbus_domain_new(&xenbus->domain[domid], xenbus->base, &xenbus->hv, domid, xenbus_on_domain_gone,
-                              xenbus);
+        /* The store's port is the last thing that a new domain gets. */
+        if (xenbus->domain[domid] || generation == xenbus->generation[domid] || domain->store_port == 0 ||
+            (state != XB_DOMAIN_RUNNING && state != XB_DOMAIN_PAUSED))
+            continue;
+        xenbus->generation[domid] = generation;
+        xenbus_domain_new(&xenbus->domain[domid], xenbus->base, &xenbus->hv, domid, xenbus_on_domain_gone,
+                          xenbus);
     }
 }
 
@@ -170,7 +176,8 @@ static int xenbus_init(struct xenbus *xenbus)
     if (!xenbus->base)
         return -ENOMEM;
     xenbus->hv_event = event_new(xenbus->base, xenbus->hv.fd, EV_READ, xenbus_on_hv, xenbus);
-    xenbus->store_event = event_new(xenbus->base, xenbus->store_fd, EV_READ | EV_PERSIST, xenbus_on_store, xenbus);
+    xenbus->store_event =
+        event_new(xenbus->base, xenbus->store_fd, EV_READ | EV_PERSIST, xenbus_on_store, xenbus);
     xenbus->term_event = evsignal_new(xenbus->base, SIGTERM, xenbus_on_signal, xenbus);
     xenbus->int_event = evsignal_new(xenbus->base, SIGINT, xenbus_on_signal, xenbus);
     if (!xenbus->hv_event || !xenbus->store_event || !xenbus->term_event || !xenbus->int_event)
@@ -191,8 +198,10 @@ static const char usage[] =
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "dir", required_argument, NULL, 'd' }, { "ready-fd", required_argument, NULL, 'r' },
-        { "help", no_argument, NULL, 'h' },      { "version", no_argument, NULL, 'V' },
+        { "dir", required_argument, NULL, 'd' },
+        { "ready-fd", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
     static struct xenbus xenbus = { .store_fd = -1 };
@@ -226,7 +235,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     setenv(XB_ENV_BOX, box, 1);
-    /* Sockets are bound and connected by relative names, so that the length of the directory's does not matter. */
+    /*
+     * Sockets are bound and connected by relative names, so that the length of the directory's does not
+     * matter.
+     */
     if (chdir(box) < 0 || chdir(STORE_DIR) < 0) {
         fprintf(stderr, "xenbox-xenbus: %s/%s: %s\n", box, STORE_DIR, strerror(errno));
         return EXIT_FAILURE;

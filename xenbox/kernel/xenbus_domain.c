@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * xenbus_domain.c: see xenbus_domain.h. The protocol is xs_mux's business, the shared page xs_ring's; here bytes
- * move between them and the sockets. A client's socket is read only while the multiplexer wants its bytes, so
- * a client that is ahead of the store is held back by its own socket buffer.
+ * xenbus_domain.c: see xenbus_domain.h. The protocol is xs_mux's business, the shared page xs_ring's; here
+ * bytes move between them and the sockets. A client's socket is read only while the multiplexer wants its
+ * bytes, so a client that is ahead of the store is held back by its own socket buffer.
  */
 #include <config.h>
 
 #include "xenbox/kernel/xenbus_domain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ struct xenbus_domain {
     struct event *port_event, *hv_event, *listen_event;
     int listen_fd;
     char name[8];
-    bool is_listening_paused; /* out of descriptors */
+    int spare_fd; /* given up for a moment to refuse a client when there are no descriptors left */
     void *page;
     struct xs_ring ring;
     struct xs_mux *mux;
@@ -63,8 +64,8 @@ static void session_log(const struct session *session, const char *what)
     socklen_t len = sizeof(peer);
 
     getsockopt(session->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-    fprintf(stderr, "xenbox-xenbus: domain %u: client of process %d %s: disconnected\n", session->domain->domid,
-            (int)peer.pid, what);
+    fprintf(stderr, "xenbox-xenbus: domain %u: client of process %d %s: disconnected\n",
+            session->domain->domid, (int)peer.pid, what);
 }
 
 static void event_drop(struct event **event)
@@ -76,8 +77,6 @@ static void event_drop(struct event **event)
 
 static void session_close(struct session *session)
 {
-    struct xenbus_domain *domain = session->domain;
-
     LIST_REMOVE(session, link);
     event_drop(&session->readable);
     event_drop(&session->writable);
@@ -86,10 +85,6 @@ static void session_close(struct session *session)
         xs_client_close(session->xs);
     close(session->fd);
     free(session);
-    if (domain->is_listening_paused) {
-        domain->is_listening_paused = false;
-        event_add(domain->listen_event, NULL);
-    }
 }
 
 /* Writes what there is for the client and arms what it waits for. Closes it when it is beyond help. */
@@ -177,7 +172,9 @@ static void session_on_writable(evutil_socket_t fd, short what, void *opaque)
     domain_pump(domain);
 }
 
-/* Hung up; if its last request is still to be read it comes first, as a kernel would have taken it already. */
+/*
+ * Hung up; if its last request is still to be read it comes first, as a kernel would have taken it already.
+ */
 static void session_on_closed(evutil_socket_t fd, short what, void *opaque)
 {
     struct session *session = opaque;
@@ -188,13 +185,18 @@ static void session_on_closed(evutil_socket_t fd, short what, void *opaque)
     domain_pump(domain);
 }
 
-static int session_new(struct xenbus_domain *domain, int fd)
+static int spare_open(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void session_new(struct xenbus_domain *domain, int fd)
 {
     struct session *session = calloc(1, sizeof(*session));
 
     if (!session) {
         close(fd);
-        return -ENOMEM;
+        return;
     }
     session->domain = domain;
     session->fd = fd;
@@ -206,26 +208,31 @@ static int session_new(struct xenbus_domain *domain, int fd)
     if (!session->xs || !session->readable || !session->writable || !session->closed) {
         session_log(session, session->xs ? "cannot be served: no memory" : "is one too many");
         session_close(session);
-        return -ENOMEM;
+        return;
     }
     event_add(session->closed, NULL);
     session_serve(session);
-    return 0;
+}
+
+/* Without a descriptor the client would stay in the queue, and the listening socket readable. */
+static void domain_refuse(struct xenbus_domain *domain)
+{
+    fprintf(stderr, "xenbox-xenbus: domain %u: no descriptors left: a client is refused\n", domain->domid);
+    close(domain->spare_fd);
+    domain->spare_fd = accept4(domain->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (domain->spare_fd >= 0)
+        close(domain->spare_fd);
+    domain->spare_fd = spare_open();
 }
 
 static void domain_on_connection(evutil_socket_t listen_fd, short what, void *opaque)
 {
-    struct xenbus_domain *domain = opaque;
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd >= 0) {
-        session_new(domain, fd);
-    } else if (errno == EMFILE || errno == ENFILE) {
-        fprintf(stderr, "xenbox-xenbus: domain %u: %s: clients wait until others have gone\n", domain->domid,
-                strerror(errno));
-        domain->is_listening_paused = true;
-        event_del(domain->listen_event);
-    }
+    if (fd >= 0)
+        session_new(opaque, fd);
+    else if (errno == EMFILE || errno == ENFILE)
+        domain_refuse(opaque);
 }
 
 /* ---- the ring ---- */
@@ -241,7 +248,8 @@ static int domain_move(struct xenbus_domain *domain, bool *has_moved)
     *has_moved = false;
     while ((xs = xs_mux_woken(domain->mux)))
         session_serve(xs_client_owner(xs));
-    while ((len = xs_mux_peek(domain->mux, &data)) > 0 && (done = xs_ring_write(&domain->ring, data, len)) > 0) {
+    while ((len = xs_mux_peek(domain->mux, &data)) > 0 &&
+           (done = xs_ring_write(&domain->ring, data, len)) > 0) {
         xs_mux_sent(domain->mux, (size_t)done);
         *has_moved = true;
     }
@@ -270,8 +278,10 @@ static void domain_pump(struct xenbus_domain *domain)
     if (has_moved)
         event_active(domain->port_event, EV_READ, 0);
     if (rc < 0) {
-        fprintf(stderr, "xenbox-xenbus: domain %u: the store has broken the ring (an impossible index or length): "
-                "given up\n", domain->domid);
+        fprintf(stderr,
+                "xenbox-xenbus: domain %u: the store has broken the ring (an impossible index or length): "
+                "given up\n",
+                domain->domid);
         domain->gone(domain, domain->opaque);
     }
 }
@@ -337,14 +347,16 @@ static int domain_init(struct xenbus_domain *domain, struct client *hv)
     rc = evtchn_adopt(domain->evtchn, domain->port);
     if (rc < 0)
         return rc;
+    domain->spare_fd = spare_open();
     domain->listen_fd = socket_listen(domain->name);
     if (domain->listen_fd < 0)
         return domain->listen_fd;
-    domain->port_event = event_new(domain->base, xenevtchn_fd(domain->evtchn), EV_READ | EV_PERSIST,
-                                   domain_on_event, domain);
-    domain->hv_event = event_new(domain->base, evtchn_conn_fd(domain->evtchn), EV_READ, domain_on_hangup, domain);
-    domain->listen_event = event_new(domain->base, domain->listen_fd, EV_READ | EV_PERSIST, domain_on_connection,
-                                     domain);
+    domain->port_event =
+        event_new(domain->base, xenevtchn_fd(domain->evtchn), EV_READ | EV_PERSIST, domain_on_event, domain);
+    domain->hv_event =
+        event_new(domain->base, evtchn_conn_fd(domain->evtchn), EV_READ, domain_on_hangup, domain);
+    domain->listen_event =
+        event_new(domain->base, domain->listen_fd, EV_READ | EV_PERSIST, domain_on_connection, domain);
     if (!domain->port_event || !domain->hv_event || !domain->listen_event)
         return -ENOMEM;
     event_add(domain->port_event, NULL);
@@ -353,8 +365,8 @@ static int domain_init(struct xenbus_domain *domain, struct client *hv)
     return 0;
 }
 
-int xenbus_domain_new(struct xenbus_domain **result, struct event_base *base, struct client *hv, uint16_t domid,
-                      xenbus_domain_gone_fn gone, void *opaque)
+int xenbus_domain_new(struct xenbus_domain **result, struct event_base *base, struct client *hv,
+                      uint16_t domid, xenbus_domain_gone_fn gone, void *opaque)
 {
     struct xenbus_domain *domain = calloc(1, sizeof(*domain));
     int rc;
@@ -365,7 +377,7 @@ int xenbus_domain_new(struct xenbus_domain **result, struct event_base *base, st
     domain->domid = domid;
     domain->gone = gone;
     domain->opaque = opaque;
-    domain->listen_fd = -1;
+    domain->listen_fd = domain->spare_fd = -1;
     LIST_INIT(&domain->sessions);
     snprintf(domain->name, sizeof(domain->name), "%u", domid);
     rc = domain_init(domain, hv);
@@ -392,7 +404,6 @@ void xenbus_domain_free(struct xenbus_domain *domain)
         return;
     if (domain->listen_fd >= 0)
         unlink(domain->name);
-    domain->is_listening_paused = false;
     while ((session = LIST_FIRST(&domain->sessions)))
         session_close(session);
     event_drop(&domain->port_event);
@@ -400,6 +411,8 @@ void xenbus_domain_free(struct xenbus_domain *domain)
     event_drop(&domain->listen_event);
     if (domain->listen_fd >= 0)
         close(domain->listen_fd);
+    if (domain->spare_fd >= 0)
+        close(domain->spare_fd);
     if (domain->page)
         client_unmap_frames(domain->page, 1);
     if (domain->evtchn)

@@ -16,12 +16,12 @@ struct xenbus_domain;
 typedef void (*xenbus_domain_gone_fn)(struct xenbus_domain *domain, void *opaque);
 
 /*
- * Takes over the domain's store port and listens on the socket named after its domid in the current directory;
- * the name appears when clients can connect. `hv` is a connection to the box. Returns 0 or a negative errno, and
- * then logged why.
+ * Takes over the domain's store port and listens on the socket named after its domid in the current
+ * directory; the name appears when clients can connect. `hv` is a connection to the box. Returns 0 or a
+ * negative errno, and then logged why.
  */
-int xenbus_domain_new(struct xenbus_domain **result, struct event_base *base, struct client *hv, uint16_t domid,
-                      xenbus_domain_gone_fn gone, void *opaque);
+int xenbus_domain_new(struct xenbus_domain **result, struct event_base *base, struct client *hv,
+                      uint16_t domid, xenbus_domain_gone_fn gone, void *opaque);
 
 uint16_t xenbus_domain_domid(const struct xenbus_domain *domain);
 

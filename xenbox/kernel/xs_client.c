@@ -158,7 +158,8 @@ static bool request_transaction_end(struct xs_client *client)
 {
     const struct message *message = &client->message;
 
-    if (message->header.len == 2 && (memcmp(message->body, "T", 2) == 0 || memcmp(message->body, "F", 2) == 0))
+    if (message->header.len == 2 &&
+        (memcmp(message->body, "T", 2) == 0 || memcmp(message->body, "F", 2) == 0))
         return true;
     client_answer_error(client, "EINVAL");
     return false;

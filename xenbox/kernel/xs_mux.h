@@ -6,11 +6,11 @@
  * and between the ring and the multiplexer, and asks after each step which clients have something to do.
  *
  * The rules. A client has one request on its way at a time, so its memory is bounded and nobody can fill the
- * ring alone; requests of different clients take turns. Request ids are replaced on the way out and restored on
- * the way back. Watch tokens get a prefix that names the client, so two clients may set the same watch. A
+ * ring alone; requests of different clients take turns. Request ids are replaced on the way out and restored
+ * on the way back. Watch tokens get a prefix that names the client, so two clients may set the same watch. A
  * transaction can be used only by the client that started it. When a client goes away its transactions are
- * aborted and its watches removed before its slot is used again. What the store says to a client that does not
- * read is kept up to XS_CLIENT_BACKLOG bytes, and then the client is given up.
+ * aborted and its watches removed before its slot is used again. What the store says to a client that does
+ * not read is kept up to XS_CLIENT_BACKLOG bytes, and then the client is given up.
  */
 #ifndef XENBOX_KERNEL_XS_MUX_H
 #define XENBOX_KERNEL_XS_MUX_H
@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define XS_MUX_CLIENTS 4096u /* of one domain, those included that are still being cleaned up */
-#define XS_CLIENT_BACKLOG (1u << 20) /* bytes kept for a client that does not read */
+#define XS_MUX_CLIENTS 1024u /* of one domain, those included that are still being cleaned up */
+#define XS_CLIENT_BACKLOG (512u << 10) /* bytes kept for a client that does not read */
 
 struct xs_mux;
 struct xs_client;
@@ -46,7 +46,9 @@ struct xs_client *xs_mux_woken(struct xs_mux *mux);
 struct xs_client *xs_client_new(struct xs_mux *mux, void *owner);
 void *xs_client_owner(const struct xs_client *client);
 
-/* The client is gone. Its memory stays until the store has answered to its clean-up; do not touch it again. */
+/*
+ * The client is gone. Its memory stays until the store has answered to its clean-up; do not touch it again.
+ */
 void xs_client_close(struct xs_client *client);
 
 /* 0, or why the client must be closed: -EPROTO (sent garbage), -ENOBUFS (does not read), -ENOMEM. */

@@ -2,9 +2,9 @@
 /*
  * xs_mux_internal.h: what the files of the xenstore multiplexer share (xs_mux.c, xs_client.c, xs_owned.c).
  *
- * The life of a request: gathered in client->message, checked and rewritten for the ring, queued in mux->ready,
- * sent from there, answered (client->is_waiting ends). Clean-up requests, after a client has gone or has asked for
- * XS_RESET_WATCHES, take the same way, one at a time, and their answers are thrown away.
+ * The life of a request: gathered in client->message, checked and rewritten for the ring, queued in
+ * mux->ready, sent from there, answered (client->is_waiting ends). Clean-up requests, after a client has gone
+ * or has asked for XS_RESET_WATCHES, take the same way, one at a time, and their answers are thrown away.
  */
 #ifndef XENBOX_KERNEL_XS_MUX_INTERNAL_H
 #define XENBOX_KERNEL_XS_MUX_INTERNAL_H
@@ -19,7 +19,7 @@
 #include "xenbox/kernel/xs_mux.h"
 
 #define PREFIX_LEN 9 /* "%08x:" of the client's id, before the client's own token */
-#define ID_SLOT(id) ((id) & 0xffffu)
+#define ID_SLOT(id) ((uint32_t)(id) & 0xffffu)
 #define ID_STEP 0x10000u /* from one user of a slot to the next */
 
 struct message {
@@ -84,7 +84,9 @@ void client_deliver(struct xs_client *client, struct xsd_sockmsg header, const c
 void client_answer(struct xs_client *client, uint32_t type, const char *body, size_t len);
 /* Puts client->message in the queue for the ring. */
 void client_enqueue(struct xs_client *client, bool is_cleaning);
-/* One step of the clean-up: the next thing that the client still owns goes. Frees a closed client at the end. */
+/*
+ * One step of the clean-up: the next thing that the client still owns goes. Frees a closed client at the end.
+ */
 void client_clean(struct xs_client *client);
 void client_free(struct xs_client *client);
 

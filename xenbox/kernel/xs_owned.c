@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* xs_owned.c: what a client of the multiplexer owns in the store: transactions that it started, watches that it set. */
+/*
+ * xs_owned.c: what a client of the multiplexer owns in the store: transactions that it started, watches that
+ * it set.
+ */
 #include <config.h>
 
 #include <search.h>

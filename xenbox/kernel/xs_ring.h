@@ -2,8 +2,8 @@
 /*
  * xs_ring.h: the guest's side of a domain's xenstore ring, the page behind grant ref 1 (<xen/io/xs_wire.h>).
  *
- * The page is shared with the store: the index that we own is kept here and only published there, the index of
- * the store is read once an operation and checked against it. No notification is sent from here.
+ * The page is shared with the store: the index that we own is kept here and only published there, the index
+ * of the store is read once an operation and checked against it. No notification is sent from here.
  */
 #ifndef XENBOX_KERNEL_XS_RING_H
 #define XENBOX_KERNEL_XS_RING_H

@@ -2,9 +2,9 @@
 /*
  * call.c: libxencall for a box.
  *
- * A hypercall's argument is a pointer into the caller's memory, which the hypervisor process cannot follow: the
- * structure behind it travels to that process and back, and an array that the hypervisor fills comes with it
- * (hypercall_shape.h). A multicall is taken apart here. Any number of threads may use a handle.
+ * A hypercall's argument is a pointer into the caller's memory, which the hypervisor process cannot follow:
+ * the structure behind it travels to that process and back, and an array that the hypervisor fills comes with
+ * it (hypercall_shape.h). A multicall is taken apart here. Any number of threads may use a handle.
  */
 #define __XEN_TOOLS__ 1
 #include <config.h>
@@ -86,7 +86,9 @@ static struct iovec call_array(const struct hypercall_shape *shape, const char *
     return array;
 }
 
-/* Returns what the hypercall returns: negative is an errno. An unknown one is sent too, to be logged there. */
+/*
+ * Returns what the hypercall returns: negative is an errno. An unknown one is sent too, to be logged there.
+ */
 static long call_send(struct xencall_handle *xcall, uint32_t nr, uint32_t cmd, void *arg)
 {
     const struct hypercall_shape *shape = hypercall_shape_find(nr, cmd);
@@ -110,7 +112,8 @@ static long call_send(struct xencall_handle *xcall, uint32_t nr, uint32_t cmd, v
 /* More domains than an answer has room for are asked for in several calls. */
 static long call_domain_list(struct xencall_handle *xcall, struct xen_sysctl *arg)
 {
-    const struct hypercall_shape *shape = hypercall_shape_find(__HYPERVISOR_sysctl, XEN_SYSCTL_getdomaininfolist);
+    const struct hypercall_shape *shape =
+        hypercall_shape_find(__HYPERVISOR_sysctl, XEN_SYSCTL_getdomaininfolist);
     struct xen_sysctl part = *arg;
     struct xen_sysctl_getdomaininfolist *list = &part.u.getdomaininfolist;
     xen_domctl_getdomaininfo_t *info = arg->u.getdomaininfolist.buffer.p;
@@ -188,13 +191,14 @@ static long call_result(long result)
     return -1;
 }
 
-int xencall5(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4,
-             uint64_t arg5)
+int xencall5(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+             uint64_t arg4, uint64_t arg5)
 {
     return (int)call_result(call_one(xcall, op, (uint64_t[]){ arg1, arg2, arg3, arg4, arg5 }));
 }
 
-int xencall4(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4)
+int xencall4(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+             uint64_t arg4)
 {
     return xencall5(xcall, op, arg1, arg2, arg3, arg4, 0);
 }

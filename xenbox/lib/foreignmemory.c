@@ -2,10 +2,10 @@
 /*
  * foreignmemory.c: libxenforeignmemory for a box.
  *
- * The hypervisor process checks that the frames are the domain's and holds them for this handle; the pages are
- * then mapped straight from the memory of the box. A guest frame number is the number of its frame. Resources
- * (xenforeignmemory_map_resource: I/O request servers, grant tables, trace buffers) do not exist here: EOPNOTSUPP.
- * Any number of threads may use a handle.
+ * The hypervisor process checks that the frames are the domain's and holds them for this handle; the pages
+ * are then mapped straight from the memory of the box. A guest frame number is the number of its frame.
+ * Resources (xenforeignmemory_map_resource: I/O request servers, grant tables, trace buffers) do not exist
+ * here: EOPNOTSUPP. Any number of threads may use a handle.
  */
 #include <config.h>
 
@@ -21,7 +21,8 @@
 #include "xenbox/lib/client.h"
 #include "xenbox/lib/toolcore.h"
 
-#define MAP_BATCH ((XB_MAX_PAYLOAD - sizeof(struct xb_foreign_map)) / sizeof(uint64_t)) /* pages in a request */
+#define MAP_BATCH                                                                                            \
+    ((XB_MAX_PAYLOAD - sizeof(struct xb_foreign_map)) / sizeof(uint64_t)) /* pages in a request */
 
 /* A mapping, for the frames that are to be let go with it. */
 struct mapping {
@@ -65,7 +66,7 @@ xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
     return fmem;
 }
 
-/* Mappings outlive the handle, as a munmap(2) may still come; the hypervisor process lets go of the frames. */
+/* Mappings outlive the handle, as a munmap(2) may still come; its holds on the frames end here. */
 int xenforeignmemory_close(xenforeignmemory_handle *fmem)
 {
     struct mapping *mapping;
@@ -128,8 +129,8 @@ static void frames_release(xenforeignmemory_handle *fmem, const uint32_t *frames
 }
 
 /*
- * The frames behind all gfns. With `err`, a page that cannot be had gets its errno there and XB_NO_FRAME here, and
- * the others are had; without, the first failure is returned and nothing is held.
+ * The frames behind all gfns. With `err`, a page that cannot be had gets its errno there and XB_NO_FRAME
+ * here, and the others are had; without, the first failure is returned and nothing is held.
  */
 static int frames_get(xenforeignmemory_handle *fmem, uint32_t domid, const xen_pfn_t *gfns, size_t count,
                       uint32_t *frames, int *err)
@@ -156,10 +157,12 @@ static int frames_get(xenforeignmemory_handle *fmem, uint32_t domid, const xen_p
 }
 
 /* Maps the frames over the region that is reserved for them; a page without one stays inaccessible. */
-static int frames_map(xenforeignmemory_handle *fmem, uint8_t *region, const uint32_t *frames, size_t count, int prot)
+static int frames_map(xenforeignmemory_handle *fmem, uint8_t *region, const uint32_t *frames, size_t count,
+                      int prot)
 {
     for (size_t i = 0, run; i < count; i += run) {
-        for (run = 1; i + run < count && frames[i] != XB_NO_FRAME && frames[i + run] == frames[i] + run; run++) {
+        for (run = 1; i + run < count && frames[i] != XB_NO_FRAME && frames[i + run] == frames[i] + run;
+             run++) {
         }
         if (frames[i] != XB_NO_FRAME &&
             mmap(region + i * XB_FRAME_SIZE, run * XB_FRAME_SIZE, prot, MAP_SHARED | MAP_FIXED,
@@ -169,8 +172,8 @@ static int frames_map(xenforeignmemory_handle *fmem, uint8_t *region, const uint
     return 0;
 }
 
-static int memory_map(xenforeignmemory_handle *fmem, uint32_t domid, struct mapping *mapping, void *addr, int prot,
-                      int flags, const xen_pfn_t *gfns, int *err)
+static int memory_map(xenforeignmemory_handle *fmem, uint32_t domid, struct mapping *mapping, void *addr,
+                      int prot, int flags, const xen_pfn_t *gfns, int *err)
 {
     const size_t bytes = mapping->pages * XB_FRAME_SIZE;
     void *region;
@@ -181,7 +184,8 @@ static int memory_map(xenforeignmemory_handle *fmem, uint32_t domid, struct mapp
     rc = frames_get(fmem, domid, gfns, mapping->pages, mapping->frame, err);
     if (rc < 0)
         return rc;
-    region = mmap(addr, bytes, PROT_NONE, (flags & ~MAP_SHARED) | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    region = mmap(addr, bytes, PROT_NONE, (flags & ~MAP_SHARED) | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
     if (region == MAP_FAILED) {
         rc = -errno;
         goto fail;
@@ -271,8 +275,8 @@ int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmem
     return -1;
 }
 
-int xenforeignmemory_resource_size(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type, unsigned int id,
-                                   size_t *size)
+int xenforeignmemory_resource_size(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type,
+                                   unsigned int id, size_t *size)
 {
     resource_refuse(fmem, domid, type);
     return -1;

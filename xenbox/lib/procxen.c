@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * procxen.c: a preload library that shows xenstored the two files of /proc/xen that a dom0 kernel makes for it.
+ * procxen.c: a preload library that shows xenstored the two files of /proc/xen that a dom0 kernel makes for
+ * it.
  *
  *   /proc/xen/xsd_port  the event channel of domain 0's own store ring, as text
  *   /proc/xen/xsd_kva   the page of that ring, for mmap(2)
  *
  * Programs of domain 0 talk to xenstored through its socket, so nobody ever uses the other end of the ring.
- * Everything else is opened as always. xenstored reads the port after it has begun to listen: if the environment
- * names a descriptor in XENBOX_READY_FD, one byte is written to it at that moment and it is closed.
+ * Everything else is opened as always. xenstored reads the port after it has begun to listen: if the
+ * environment names a descriptor in XENBOX_READY_FD, one byte is written to it at that moment and it is
+ * closed.
  */
 #include <config.h>
 
