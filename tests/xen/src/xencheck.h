@@ -106,7 +106,7 @@ void check_fail(struct check_env *env, const char *file, int line, const char *f
         errno = 0;                                                                                                     \
         long returned_ = (long)(call);                                                                                 \
         EXPECT(env, (returned_ == -1 || returned_ == 0) && errno == (expected),                                        \
-               "%s: returned %ld with %s, expected %s", #call, returned_, errno_name(errno), errno_name(expected));           \
+               "%s: returned %ld with %s, expected %s", #call, returned_, errno_name(errno), errno_name(expected)); \
     } while (0)
 
 const char *errno_name(int error);
