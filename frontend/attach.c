@@ -247,7 +247,7 @@ static int claim_take(struct attach *attach, xs_transaction_t t, void *arg)
         return front_error_set(attach->error, err, "xenstore: cannot read %s/state: %s", attach->dir,
                                strerror(-err));
     err = xenbus_read_string(attach->xs, t, attach->dir, CLAIM_KEY, owner, sizeof(owner));
-    if (err == 0 && !*takeover && owner_is_alive(owner))
+    if (err == 0 && !*takeover && strcmp(owner, attach->claim) && owner_is_alive(owner))
         return front_error_set(attach->error, -EBUSY, "in use by process %d of this domain",
                                owner_pid(owner));
     if (err < 0 && !*takeover && own != XenbusStateInitialising && own != XenbusStateClosed &&
@@ -266,13 +266,15 @@ static int claim_take(struct attach *attach, xs_transaction_t t, void *arg)
 
 int attach_claim(struct attach *attach, bool takeover)
 {
+    char owner[96];
     int err;
 
     if (attach->has_claim)
         return 0;
-    err = owner_print(attach->claim, sizeof(attach->claim));
+    err = owner_print(owner, sizeof(owner));
     if (err < 0)
         return front_error_set(attach->error, err, "cannot read /proc: %s", strerror(-err));
+    snprintf(attach->claim, sizeof(attach->claim), "%s %p", owner, (void *)attach); /* one of several handles */
     err = attach_transact(attach, claim_take, &takeover);
     if (err < 0)
         return err;

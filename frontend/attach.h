@@ -52,7 +52,7 @@ int attach_states(struct attach *attach, enum xenbus_state *own, enum xenbus_sta
 /*
  * Marks the device as ours, in a key beside the others, so that no other program of this library touches it.
  * -EBUSY when a program that lives holds it, or when the own state says that some other driver does; a mark
- * left by a dead program is replaced. takeover: never -EBUSY.
+ * left by a dead program is replaced. takeover: never -EBUSY. Two handles of one program are told apart, too.
  */
 int attach_claim(struct attach *attach, bool takeover);
 void attach_release(struct attach *attach);

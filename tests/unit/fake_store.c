@@ -31,7 +31,7 @@ struct xs_handle {
 
 static struct {
     char path[PATH_BYTES];
-    char value[64];
+    char value[PATH_BYTES];
 } nodes[NODES_MAX];
 static unsigned int node_count;
 
@@ -248,9 +248,11 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
     char absolute[PATH_BYTES];
 
+    if (!is_reachable())
+        return false;
     make_absolute(absolute, path);
     errno = ENOENT;
-    if (!is_reachable() || find(absolute) < 0)
+    if (find(absolute) < 0)
         return false;
     fake_store_remove(absolute);
     return true;
