@@ -13,7 +13,7 @@ PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev xz-utils qemu-system-xen q
 # Those of the named packages that are not installed, on one line.
 packages_missing() {
     for package in "$@"; do
-        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :) in
         installed) ;;
         *) printf '%s ' "$package" ;;
         esac
@@ -41,7 +41,7 @@ packages_ensure() {
             printf 'apt-get update failed; trying with the package lists that are there\n' >&2
         # shellcheck disable=SC2086 # a list of words on purpose
         apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $missing </dev/null 8>&-
-    ) 8>/run/lock/xensplit-packages || {
+    ) 8>/run/xensplit-packages.lock || {
         printf 'cannot install: %s\n' "$missing" >&2
         return 1
     }
