@@ -297,6 +297,7 @@ static void test_c11_a_broken_ring_is_left_alone_until_the_stop(void **state)
     f->page->req_prod = 1;
     xenevtchn_notify(f->evtchn, f->port); /* stays masked: nobody hears it */
     event_base_loop(f->worker.base, EVLOOP_NONBLOCK);
+    assert_true(f->queue.is_masked);
     assert_int_equal(f->broken, 1);
     assert_int_equal(f->page->rsp_prod, 0);
     stop(f, false);
