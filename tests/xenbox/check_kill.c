@@ -10,6 +10,7 @@
 #include <config.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,6 +35,7 @@
 #define ROUNDS 1000u
 #define SECONDS 30
 #define STEPS_MAX 1500u /* from one system call to well past the next, at most places */
+#define NOTIFY_STEPS 600u /* one notification and some more */
 #define STABLE_REFS 4u /* shared by this process, so that a mapper always finds some */
 #define FRESH_REFS 8u /* shared by the child that may be killed */
 
@@ -149,31 +151,42 @@ static void sharer_main(const struct fixture *f, int ready_fd, unsigned seed)
     }
 }
 
-/* Stops a child wherever it is and steps it on, unless that is not allowed here. */
+/* Stops a child wherever it is. False: that is not allowed here. */
+static bool child_stop(pid_t pid)
+{
+    int status;
+
+    return ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 && ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0 &&
+           waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
+}
+
+/* Steps a stopped child on. */
 static void child_step(pid_t pid, unsigned steps)
 {
     int status;
 
-    if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0 || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0)
-        return;
-    do {
-        if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
-            return;
-    } while (steps-- && ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0);
+    while (steps-- && ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid &&
+           WIFSTOPPED(status)) {
+    }
 }
 
 static void child_kill(pid_t pid)
 {
     int status;
 
-    nanosleep(&(struct timespec){ .tv_nsec = rand() % 3000000 }, NULL);
-    if (rand() % 2)
-        child_step(pid, rand() % STEPS_MAX);
     kill(pid, SIGKILL);
     do
         assert_int_equal(waitpid(pid, &status, 0), pid);
     while (!WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void child_kill_sometime(pid_t pid)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = rand() % 3000000 }, NULL);
+    if (rand() % 2 && child_stop(pid))
+        child_step(pid, rand() % STEPS_MAX);
+    child_kill(pid);
 }
 
 static pid_t child_fork(struct fixture *f, void (*work)(const struct fixture *, int, unsigned))
@@ -200,8 +213,18 @@ static void round_run(struct fixture *f)
     bool is_mapper_first = rand() % 2;
     pid_t sharer = child_fork(f, sharer_main), mapper = child_fork(f, mapper_main);
 
-    child_kill(is_mapper_first ? mapper : sharer);
-    child_kill(is_mapper_first ? sharer : mapper);
+    child_kill_sometime(is_mapper_first ? mapper : sharer);
+    child_kill_sometime(is_mapper_first ? sharer : mapper);
+}
+
+static void notifier_main(const struct fixture *f, int ready_fd, unsigned seed)
+{
+    xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
+    int port = xenevtchn_bind_interdomain(evtchn, f->guest, f->board->port);
+
+    child_start(ready_fd, seed);
+    for (;;)
+        xenevtchn_notify(evtchn, port);
 }
 
 static unsigned number_from(const char *name, unsigned otherwise)
@@ -211,12 +234,19 @@ static unsigned number_from(const char *name, unsigned otherwise)
     return text ? strtoul(text, NULL, 10) : otherwise;
 }
 
+/* When a test that would take `seconds` ends: sooner in the short subset. */
+static time_t end_after(unsigned seconds)
+{
+    const char *is_short = getenv("XS_SHORT");
+
+    return time(NULL) + (is_short && *is_short ? 3 : seconds * number_from("XS_TIME_FACTOR", 1));
+}
+
 static void test_nothing_is_left_of_the_killed(void **state)
 {
     unsigned seed = number_from("XS_SEED", time(NULL)), rounds = number_from("XS_ROUNDS", ROUNDS), round;
-    unsigned seconds = SECONDS * number_from("XS_TIME_FACTOR", 1);
     struct fixture *f = *state;
-    time_t end = time(NULL) + (getenv("XS_SHORT") && *getenv("XS_SHORT") ? 3 : seconds);
+    time_t end = end_after(SECONDS);
 
     srand(seed);
     print_message("seed %u\n", seed);
@@ -227,6 +257,61 @@ static void test_nothing_is_left_of_the_killed(void **state)
         test_box_audit(&f->box);
     }
     assert_int_equal(test_box_descriptors(&f->box), f->descriptors);
+    print_message("%u rounds\n", round);
+}
+
+/* Unmasks `port` (if it is one), and all that comes, until nothing is queued any more. */
+static void listener_drain(xenevtchn_handle *listener, int port)
+{
+    struct pollfd readable = { .fd = xenevtchn_fd(listener), .events = POLLIN };
+
+    if (port)
+        xenevtchn_unmask(listener, port);
+    while (poll(&readable, 1, 0) == 1)
+        xenevtchn_unmask(listener, xenevtchn_pending(listener));
+}
+
+/*
+ * A notifier that dies between marking a port as delivered and delivering it must not silence the port: nobody
+ * would ever unmask what was never seen.
+ */
+static void test_no_port_is_silenced_by_a_killed_notifier(void **state)
+{
+    struct fixture *f = *state;
+    xenevtchn_handle *listener, *other = xenevtchn_open(NULL, 0);
+    time_t end = end_after(SECONDS / 3);
+    unsigned round;
+
+    test_box_enter(f->guest);
+    listener = xenevtchn_open(NULL, 0);
+    test_box_enter(0);
+    f->board->port = xenevtchn_bind_unbound_port(listener, 0);
+    audit_count(f->box.tool.tables, &f->before);
+    for (round = 0; round < ROUNDS && time(NULL) < end; round++) {
+        pid_t pid = child_fork(f, notifier_main);
+        int port;
+
+        /* Unmasked while it is stopped, so that the next notification in its way is one to be delivered. */
+        assert_int_equal(test_box_pending(listener), f->board->port);
+        if (!child_stop(pid))
+            break;
+        listener_drain(listener, f->board->port);
+        child_step(pid, rand() % NOTIFY_STEPS);
+        child_kill(pid);
+        assert_true(test_box_wait_counts(&f->box, &f->before));
+        listener_drain(listener, 0);
+        port = xenevtchn_bind_interdomain(other, f->guest, f->board->port);
+        assert_true(port > 0);
+        assert_int_equal(xenevtchn_notify(other, port), 0);
+        assert_int_equal(test_box_pending(listener), f->board->port);
+        assert_int_equal(xenevtchn_unmask(listener, f->board->port), 0);
+        assert_int_equal(test_box_pending(other), port);
+        assert_int_equal(xenevtchn_unbind(other, port), 0);
+    }
+    xenevtchn_close(listener);
+    xenevtchn_close(other);
+    if (round == 0)
+        skip();
     print_message("%u rounds\n", round);
 }
 
@@ -262,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_is_left_of_the_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_port_is_silenced_by_a_killed_notifier, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

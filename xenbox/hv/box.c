@@ -102,7 +102,7 @@ int box_init(struct box *box, const char *dir, const char *name, const struct xb
     int ret;
 
     memset(box, 0, sizeof(*box));
-    box->tables_fd = box->frames_fd = box->dir_fd = box->listen_fd = box->epoll_fd = -1;
+    box->tables_fd = box->frames_fd = box->dir_fd = box->listen_fd = box->epoll_fd = box->spare_fd = -1;
     STAILQ_INIT(&box->graveyard);
     LIST_INIT(&box->processes);
     LIST_INIT(&box->conns);
@@ -156,6 +156,7 @@ void box_fini(struct box *box)
     }
     fd_fini(&box->epoll_fd);
     fd_fini(&box->listen_fd);
+    fd_fini(&box->spare_fd);
     fd_fini(&box->frames_fd);
     fd_fini(&box->tables_fd);
     fd_fini(&box->dir_fd);

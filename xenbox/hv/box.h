@@ -63,6 +63,7 @@ struct box {
     int frames_fd;
     int dir_fd; /* locked as long as the box lives */
     int listen_fd;
+    int spare_fd; /* given up for a moment to hang up on a client when no descriptor is left */
     int epoll_fd;
     bool is_stopping;
     struct conn *stopper; /* whom to answer when all is down */

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,17 +31,28 @@ struct packet {
 /* One request is served at a time. */
 static struct packet packet_in, packet_out;
 
+/* No descriptor is left: a client that is hung up on fails at once, one that nobody accepts would wait. */
+static void client_refuse(struct box *box)
+{
+    int fd;
+
+    fprintf(stderr, "xenbox-hv: too many open files: a connection is refused\n");
+    close(box->spare_fd);
+    fd = accept4(box->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    box->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void source_accept(struct box *box, struct source *source, uint32_t events)
 {
     int fd = accept4(box->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct conn *conn;
 
-    if (fd < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            fprintf(stderr, "xenbox-hv: accept: %s\n", strerror(errno));
-        return;
-    }
-    conn_accept(box, fd, &conn);
+    if (fd >= 0)
+        conn_accept(box, fd, &conn);
+    else if (errno == EMFILE || errno == ENFILE)
+        client_refuse(box);
 }
 
 static struct source listener = { .ready = source_accept };
@@ -57,6 +69,7 @@ int server_listen(struct box *box, const char *dir)
     box->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (box->listen_fd < 0)
         return -errno;
+    box->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     /* The directory is locked by us: a socket that is there is a dead one's. */
     unlinkat(box->dir_fd, XB_SOCKET, 0);
     if (bind(box->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||

@@ -24,11 +24,12 @@ static _Atomic unsigned process_number;
 static void process_forked(void)
 {
     atomic_fetch_add(&process_number, 1);
+    client_box_fork_done();
 }
 
 static void process_watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, process_forked);
+    pthread_atfork(client_box_fork_prepare, client_box_fork_done, process_forked);
 }
 
 bool client_is_ours(const struct client *client)

@@ -109,6 +109,16 @@ void client_box_put(struct client_box *box)
     pthread_mutex_unlock(&boxes_lock);
 }
 
+void client_box_fork_prepare(void)
+{
+    pthread_mutex_lock(&boxes_lock);
+}
+
+void client_box_fork_done(void)
+{
+    pthread_mutex_unlock(&boxes_lock);
+}
+
 struct xb_tables *client_box_tables(const struct client_box *box)
 {
     return box->tables;

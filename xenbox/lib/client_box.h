@@ -18,6 +18,10 @@ struct client_box;
 int client_box_get(int tables_fd, int frames_fd, struct client_box **result);
 void client_box_put(struct client_box *box);
 
+/* Around fork(): the child must not inherit a lock that another thread holds. */
+void client_box_fork_prepare(void);
+void client_box_fork_done(void);
+
 struct xb_tables *client_box_tables(const struct client_box *box);
 int client_box_frames_fd(const struct client_box *box);
 uint8_t *client_box_frames(struct client_box *box);
