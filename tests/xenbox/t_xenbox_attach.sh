@@ -17,6 +17,20 @@ expect_fail "vbd $DOM/51712: no backend answered within 1 s: is xensplitd runnin
     xenbox attach guest vbd target=/x vdev=xvda --timeout 1
 expect_no_device
 
+say "interrupted while it waits"
+xenbox attach guest vbd target=/x >"$SCRATCH/attach.log" 2>&1 &
+pid=$!
+wait_store $back/state 1
+kill -TERM $pid
+expect_status 1 wait $pid
+grep -q "vbd $DOM/51712: interrupted" "$SCRATCH/attach.log" || fail "it said: $(cat "$SCRATCH/attach.log")"
+expect_no_device
+
+say "a store that stalls"
+kill -STOP "$(box_pid xenstored)"
+expect_fail 'does not answer within 5 s: is xenstored \(pid [0-9]+\) stopped' xenbox attach guest vbd target=/x
+kill -CONT "$(box_pid xenstored)"
+
 say "a backend that refuses"
 fake_backend vbd 6 'no such disk'
 expect_fail "vbd $DOM/51712: the backend refused: no such disk" xenbox attach guest vbd target=/x

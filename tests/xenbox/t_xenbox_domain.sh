@@ -7,7 +7,17 @@
 PROXY=$(ls /usr/lib/xen-*/bin/vchan-socket-proxy | tail -n 1)
 need "$PROXY"
 
+# expect_domains N: until there are so many.
+expect_domains() {
+    local end=$((SECONDS + DEADLINE))
+    until [ "$(xenbox domain list --json | grep -c '"domid"')" = "$1" ]; do
+        [ $SECONDS -lt $end ] || fail "not $1 domains: $(xenbox domain list)"
+    done
+}
+
 box_up
+mkfifo "$SCRATCH/input" # nobody writes to it
+exec 8<>"$SCRATCH/input"
 before=$(in_dom0 xenstore-ls -fp)
 
 say "nodes and permissions of a new domain"
@@ -62,6 +72,25 @@ wait $watcher || :
 [ "$(in_dom0 xenstore-ls -fp | grep -vE '^/(vm|libxl) = ')" = "$(grep -vE '^/(vm|libxl) = ' <<<"$before")" ] ||
     fail "nodes are left: $(in_dom0 xenstore-ls -fp)"
 [ ! -e "$XENBOX/store/7" ] || fail "the guest's socket is still there"
+
+say "a domain whose pages are mapped stays as a zombie until they are not"
+xenbox domain create --domid 7 seven >/dev/null
+xenbox run -d seven -- "$PROXY" --mode=server 0 data/vchan - <&8 >"$SCRATCH/program.log" 2>&1 &
+program=$!
+wait_store /local/domain/7/data/vchan/event-channel '[0-9]+'
+xenbox run -- "$PROXY" --mode=client 7 /local/domain/7/data/vchan - <&8 >"$SCRATCH/client.log" 2>&1 &
+client=$!
+until xenbox dump --json | grep -A 100 "\"pid\": $client," | grep -q '"domid": 7'; do
+    kill -0 $client || fail "the client ended: $(cat "$SCRATCH/client.log")"
+done
+kill -STOP $client
+xenbox domain destroy seven 2>"$SCRATCH/destroy.log"
+grep -q 'domain 7 stays as a zombie' "$SCRATCH/destroy.log" || fail "destroy said: $(cat "$SCRATCH/destroy.log")"
+[ "$(xenbox domain list | awk '$2 == 7 || $1 == 7 { print $(NF - 1) }')" = dying ] || fail "no zombie: $(xenbox domain list)"
+expect_fail 'domain 7 is being destroyed' xenbox domain pause 7
+kill -KILL $client
+wait $client $program || :
+expect_domains 1
 
 say "the number can be used again at once, by another domain"
 for _ in {1..10}; do
