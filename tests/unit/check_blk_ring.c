@@ -190,15 +190,24 @@ static void test_take_rejects_a_late_duplicate(void **state)
 /* E07 */
 static void test_take_rejects_an_unknown_id(void **state)
 {
-    static const uint64_t ids[] = { 32, 31, UINT32_MAX, UINT64_MAX, (uint64_t)1 << 63 };
+    static const uint64_t ids[] = { 32, 33, UINT32_MAX, UINT64_MAX, (uint64_t)1 << 63 | 32 };
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         setup(state);
         put(BLKIF_OP_READ);
         blk_ring_push(&ring);
         answer(ids[i], BLKIF_OP_READ, BLKIF_RSP_OKAY);
-        expect_broken("response id");
+        expect_broken("a slot below 32 expected");
     }
+}
+
+/* E07 */
+static void test_take_rejects_an_idle_slot(void **state)
+{
+    put(BLKIF_OP_READ);
+    blk_ring_push(&ring);
+    answer(31, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    expect_broken("a request in flight expected");
 }
 
 /* E07 */
@@ -253,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(test_take_rejects_a_duplicate_id, setup),
         cmocka_unit_test_setup(test_take_rejects_a_late_duplicate, setup),
         cmocka_unit_test_setup(test_take_rejects_an_unknown_id, setup),
+        cmocka_unit_test_setup(test_take_rejects_an_idle_slot, setup),
         cmocka_unit_test_setup(test_take_rejects_another_operation, setup),
         cmocka_unit_test_setup(test_taken_answer_does_not_change_with_the_ring, setup),
         cmocka_unit_test_setup(test_shared_request_index_is_not_believed, setup),
