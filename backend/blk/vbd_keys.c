@@ -37,7 +37,7 @@ static void found_value(const char *dir, const char *key, char found[FOUND_MAX +
 {
     char *value = xenbus_read(daemon_xs(), XBT_NULL, dir, key);
 
-    snprintf(found, FOUND_MAX + 1, "%s", value ? value : "nothing");
+    snprintf(found, FOUND_MAX + 1, "%s", value && *value ? value : "nothing");
     for (char *at = found; *at; at++)
         if (!isprint((unsigned char)*at))
             *at = '?';
