@@ -182,16 +182,17 @@ static const struct room {
     const char *name;
     int (*start)(void);
     void (*stop)(void);
+    const char *hint; /* what to look at when it does not start */
 } rooms[] = {
-    { "limits", start_limits, NULL },
-    { "run directory", start_run_dir, run_dir_unlock },
-    { "event loop", start_base, stop_base },
-    { "signals", start_signals, stop_signals },
-    { "domains (libxenctrl)", domains_open, domains_close },
-    { "offload threads", start_offload, offload_stop },
-    { "workers", start_workers, workers_stop },
-    { "device queue", start_queue, device_queue_stop },
-    { "store", start_toolstack, toolstack_stop },
+    { "limits", start_limits, NULL, "" },
+    { "run directory", start_run_dir, run_dir_unlock, "" },
+    { "event loop", start_base, stop_base, "" },
+    { "signals", start_signals, stop_signals, "" },
+    { "libxenctrl", domains_open, domains_close, " (is this root in a Xen domain, with /dev/xen/privcmd?)" },
+    { "offload threads", start_offload, offload_stop, "" },
+    { "workers", start_workers, workers_stop, "" },
+    { "device queue", start_queue, device_queue_stop, "" },
+    { "store", start_toolstack, toolstack_stop, "" },
 };
 #define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))
 
@@ -214,7 +215,8 @@ int daemon_run(int argc, char **argv)
     for (started = 0; started < ROOM_COUNT && error == 0; started++)
         error = rooms[started].start();
     if (error < 0) {
-        log_error(NULL, "cannot start: %s: %s", rooms[started - 1].name, strerror(-error));
+        log_error(NULL, "cannot start: %s: %s%s", rooms[started - 1].name, strerror(-error),
+                  rooms[started - 1].hint);
         self.status = EXIT_FAILURE;
     } else {
         log_info(NULL, PACKAGE_VERSION " serves, with %u workers", workers_count());

@@ -113,13 +113,8 @@ static void query_domain(struct device *device, struct device_nodes *nodes)
 
     nodes->is_replaced = false;
     nodes->view.is_present = error != -ESRCH;
-    if (error == -ESRCH)
+    if (error < 0)
         return;
-    if (error < 0) {
-        log_limited(&device->limit, LOG_LEVEL_WARNING, device->label,
-                    "cannot ask the hypervisor about domain %u: %s", device->domid, strerror(-error));
-        return;
-    }
     if (!nodes->has_generation) {
         memcpy(device->generation, handle, sizeof(handle));
         nodes->has_generation = true;

@@ -15,7 +15,7 @@ void domains_close(void); /* safe twice */
 
 /*
  * 0: it lives, and handle is its own. -ESRCH: there is no such domain, or it is dying. Another -errno: this
- * domain may not ask (a driver domain without that privilege), and death shows in the store only.
+ * domain may not ask (a driver domain without that privilege), which is logged once.
  */
 int domain_query(uint16_t domid, uint8_t handle[DOMAIN_HANDLE_BYTES]);
 

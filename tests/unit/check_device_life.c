@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <event2/event.h>
 
@@ -475,6 +476,12 @@ static void test_collisions_are_retried(void **state)
 {
     fake_store_collide(20);
     connect_both();
+    fake_store_collide(20);
+    assert_int_equal(xenbus_switch_state(toolstack_xs(), "backend/vbd/3/51712", XenbusStateClosing), 0);
+    /* But not for ever. */
+    fake_store_collide(100000);
+    assert_int_equal(xenbus_switch_state(toolstack_xs(), "backend/vbd/3/51712", XenbusStateClosed), -EAGAIN);
+    fake_store_collide(0);
 }
 
 static void test_flood_is_looked_at_now_and_then(void **state)
@@ -681,5 +688,6 @@ int main(void)
     };
 
     log_init("check_device_life", LOG_LEVEL_ERROR);
+    alarm(40); /* what never comes ends the test */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
