@@ -149,8 +149,9 @@ void fake_store_collide(unsigned int count)
 
 void fake_store_cut(bool cut)
 {
+    if (cut)
+        drop_connection();
     is_cut = cut;
-    drop_connection();
 }
 
 unsigned int fake_store_reads(void)
