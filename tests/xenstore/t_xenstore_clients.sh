@@ -4,7 +4,7 @@
 # is undone. xenstored's own limits (10 transactions and 128 watches a domain) show each that was not.
 # limit: 120
 . "$(dirname "$0")/../functions.sh"
-need xenstore-read xenstore-write
+need xenstore-read xenstore-write jq prlimit
 
 LOAD=$XS_BUILDDIR/tests/xenstore/xs_load
 box_up
@@ -57,6 +57,20 @@ wait_exit "$deaf" || fail "it was not disconnected"
 kill -KILL "$flood"
 wait "$flood" 2>/dev/null || :
 wait_log "$XENBOX/xenbox-xenbus.log" "domain $DOM: .*does not read its watch events"
+
+say "more programs than the proxy has descriptors for"
+proxy=$(jq .pids.xenbus "$XENBOX/box.json")
+prlimit --pid "$proxy" --nofile=$(($(ls "/proc/$proxy/fd" | wc -l) + 4)):
+waiters=()
+for number in $(seq 8); do
+    "${store[@]}" "$LOAD" wait >"$SCRATCH/wait.$number.log" 2>&1 &
+    waiters+=($!)
+done
+wait_log "$XENBOX/xenbox-xenbus.log" "domain $DOM: no descriptors left"
+kill -KILL "${waiters[@]}" 2>/dev/null || :
+wait "${waiters[@]}" 2>/dev/null || :
+prlimit --pid "$proxy" --nofile=1024:
+[ "$("${store[@]}" xenstore-read data/held)" = before ]
 
 say "a thousand watches"
 in_dom0 "$LOAD" watches /watched 1000
