@@ -26,6 +26,13 @@
 #include "backend/offload.h"
 #include "backend/worker.h"
 
+/*
+ * How long to wait for an image that is locked. A frontend that is adopted only waits as long as its dead
+ * daemon's I/O still does; refusing would take its disk away.
+ */
+#define OPEN_PATIENCE_MS 2000u
+#define ADOPT_PATIENCE_MS 120000u
+
 struct vbd {
     struct device *device;
     struct vbd_toolstack_keys keys;
@@ -49,8 +56,9 @@ static void open_work(struct offload_job *job)
 {
     struct vbd *vbd = VBD_OF(job, job);
 
-    vbd->error =
-        disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly, vbd->reason, sizeof(vbd->reason));
+    vbd->error = disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly,
+                           vbd->device->is_adopting ? ADOPT_PATIENCE_MS : OPEN_PATIENCE_MS, vbd->reason,
+                           sizeof(vbd->reason));
 }
 
 static void open_done(struct letter *letter)

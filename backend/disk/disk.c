@@ -66,7 +66,8 @@ int disk_size_open(struct disk *disk, const char *argument, char *reason, size_t
     return 0;
 }
 
-int disk_open(struct disk **result, const char *spec, bool is_readonly, char *reason, size_t reason_size)
+int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned int patience_ms,
+              char *reason, size_t reason_size)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t length = strlen(kinds[i].prefix);
@@ -82,6 +83,7 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, char *re
         }
         disk->kind = kinds[i].kind;
         disk->geometry.is_readonly = is_readonly;
+        disk->patience_ms = patience_ms;
         ret = disk->kind->open(disk, kinds[i].is_part ? spec : spec + length, reason, reason_size);
         if (ret) {
             free(disk);

@@ -53,9 +53,11 @@ struct disk_geometry {
 
 /*
  * Opens what the spec names: "/path" (raw file or block device), "null:SIZE" or "mem:SIZE". On failure returns
- * negative errno and a reason that says what was expected and what was found. May block.
+ * negative errno and a reason that says what was expected and what was found. May block, for patience_ms when
+ * somebody else, perhaps the last I/O of a daemon that died, has the file locked.
  */
-int disk_open(struct disk **disk, const char *spec, bool is_readonly, char *reason, size_t reason_size);
+int disk_open(struct disk **disk, const char *spec, bool is_readonly, unsigned int patience_ms, char *reason,
+              size_t reason_size);
 /* No I/O in flight; may block. Safe on NULL. */
 void disk_close(struct disk *disk);
 const struct disk_geometry *disk_geometry(const struct disk *disk);

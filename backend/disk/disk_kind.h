@@ -10,6 +10,7 @@
 struct disk {
     const struct disk_kind *kind;
     struct disk_geometry geometry;
+    unsigned int patience_ms; /* for a lock that another holds, while opening */
     union {
         int fd; /* raw */
         void *memory; /* null, mem */

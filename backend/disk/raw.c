@@ -25,8 +25,7 @@
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
 
-#define LOCK_TRIES 200
-#define LOCK_PAUSE_NS 10000000L
+#define LOCK_PAUSE_MS 10u /* between two tries */
 
 static int fail(int error, char *reason, size_t reason_size, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -111,12 +110,12 @@ static int raw_lock(struct disk *disk, const char *path, char *reason, size_t re
 {
     int how = (disk->geometry.is_readonly ? LOCK_SH : LOCK_EX) | LOCK_NB;
 
-    for (unsigned int i = 0; flock(disk->fd, how); i++) {
-        static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+    for (unsigned int waited_ms = 0; flock(disk->fd, how); waited_ms += LOCK_PAUSE_MS) {
+        static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
 
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail(-errno, reason, reason_size, "cannot lock %s: %s", path, strerror(errno));
-        if (i == LOCK_TRIES)
+        if (waited_ms >= disk->patience_ms)
             return fail(-EBUSY, reason, reason_size,
                         "%s: expected to be its only %s, found it locked by another", path,
                         disk->geometry.is_readonly ? "reader beside other readers" : "user");
@@ -163,9 +162,11 @@ static int raw_go_direct(struct disk *disk, const char *path, char *reason, size
     }
     if (config_get()->direct == DIRECT_AUTO)
         return 0;
-    return fail(-EOPNOTSUPP, reason, reason_size,
-                "%s: expected to bypass the page cache (direct = on), found that it cannot be done for sectors "
-                "of %u bytes here", path, disk->geometry.sector_bytes);
+    return fail(
+        -EOPNOTSUPP, reason, reason_size,
+        "%s: expected to bypass the page cache (direct = on), found that it cannot be done for sectors "
+        "of %u bytes here",
+        path, disk->geometry.sector_bytes);
 }
 
 static int raw_open(struct disk *disk, const char *path, char *reason, size_t reason_size)

@@ -96,7 +96,7 @@ static int setup(void **state)
     fd = open(f->image, O_CREAT | O_RDWR, 0600);
     assert_int_equal(ftruncate(fd, 1 << 20), 0);
     close(fd);
-    assert_int_equal(disk_open(&f->disk, f->image, false, reason, sizeof(reason)), 0);
+    assert_int_equal(disk_open(&f->disk, f->image, false, 100, reason, sizeof(reason)), 0);
     worker_open(&f->worker);
     f->evtchn_event = event_new(f->worker.base, xenevtchn_fd(f->worker.evtchn), EV_READ | EV_PERSIST,
                                 on_evtchn, &f->worker);
