@@ -8,7 +8,7 @@ PACKAGES_BUILD="gcc libc6-dev make autoconf automake libtool pkg-config
 # Running a box: Debian's xenstored and its clients; mke2fs and e2fsck make and judge the images.
 PACKAGES_RUN="xen-utils-4.17 xenstore-utils e2fsprogs procps util-linux"
 # Judging: unit tests, a second compiler, and the programs of others that tests/interop/ and tests/bench/ meet.
-PACKAGES_TEST="libcmocka-dev jq clang libclang-rt-14-dev xz-utils qemu-system-xen qemu-system-common
+PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev xz-utils qemu-system-xen qemu-system-common
     jq"
 
 # Those of the named packages that are not installed, on one line.
