@@ -19,6 +19,7 @@
 #define CLOSING (1u << XenbusStateClosing | 1u << XenbusStateClosed)
 #define FUZZ_ROUNDS 3000
 #define STORM_EVENTS 20000
+#define REVOCATIONS 200
 #define UNGRANTED_REF 31000u
 
 static void expect(int found, int expected, const char *what)
@@ -393,6 +394,41 @@ static void producer_back(struct raw_front *front)
     broken_by(front, (RING_IDX)-1);
 }
 
+/* The ring's own page as a request's data: the disk's bytes become indices. */
+static void ring_as_data(struct raw_front *front)
+{
+    blkif_request_t request;
+
+    raw_connect(front);
+    request = raw_request(front, BLKIF_OP_READ, 1, 0, 1);
+    request.seg[0].gref = front->ring_ref;
+    raw_put(front, &request);
+    raw_push(front);
+    raw_wait_backend(front, CLOSING);
+}
+
+/* Grants that go away while requests use them: an error or not, but one response each. */
+static void revocation(struct raw_front *front)
+{
+    raw_connect(front);
+    for (unsigned int round = 0; round < REVOCATIONS; round++) {
+        for (unsigned int i = 0; i < RAW_RING_SLOTS; i++) {
+            blkif_request_t request = raw_request(front, i % 2 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 0, 11);
+
+            raw_put(front, &request);
+        }
+        raw_push(front);
+        raw_share_again(front);
+        for (unsigned int i = 0; i < RAW_RING_SLOTS; i++) {
+            blkif_response_t response = raw_response(front);
+
+            if (response.status != BLKIF_RSP_OKAY && response.status != BLKIF_RSP_ERROR)
+                raw_fail("status %d of a request whose pages went away", response.status);
+        }
+    }
+    expect_service(front);
+}
+
 /* C14: closing with requests in flight; the pages must be ours again when the backend is closed. */
 static void close_in_flight(struct raw_front *front)
 {
@@ -472,6 +508,8 @@ static const struct {
     { "producer-33", producer_33, true },
     { "producer-half", producer_half, true },
     { "producer-back", producer_back, true },
+    { "ring-as-data", ring_as_data, true },
+    { "revocation", revocation, false },
     { "close-in-flight", close_in_flight, true },
     { "flapping", flapping, false },
     { "recover", recover, false },

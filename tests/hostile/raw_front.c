@@ -62,6 +62,15 @@ void raw_open(struct raw_front *front, unsigned int devid)
         raw_fail("cannot share pages: %s", strerror(errno));
 }
 
+void raw_share_again(struct raw_front *front)
+{
+    if (xengntshr_unshare(front->gntshr, front->data, RAW_PAGES))
+        raw_fail("cannot take the pages back: %s", strerror(errno));
+    front->data = xengntshr_share_pages(front->gntshr, front->backend_id, RAW_PAGES, front->refs, 1);
+    if (!front->data)
+        raw_fail("cannot share pages again: %s", strerror(errno));
+}
+
 void raw_close(struct raw_front *front)
 {
     if (xengntshr_unshare(front->gntshr, front->data, RAW_PAGES) ||

@@ -40,6 +40,8 @@ void raw_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noretur
 
 void raw_open(struct raw_front *front, unsigned int devid);
 void raw_close(struct raw_front *front);
+/* Takes the data pages back and shares new ones. */
+void raw_share_again(struct raw_front *front);
 
 void raw_write(struct raw_front *front, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -9,6 +9,8 @@ neighbours_start
 refused producer-33 "ring: expected a request producer at most 32 ahead .*, found 34"
 refused producer-half "ring: expected a request producer at most 32 ahead .*, found 2147483649"
 refused producer-back "ring: expected a request producer at most 32 ahead .*, found 0"
+refused ring-as-data "ring: expected a request producer at most 32 ahead"
+hostile revocation
 hostile close-in-flight
 hostile ids
 neighbours_stop
