@@ -5,6 +5,7 @@
 
 box_up
 guest_create guest
+attachers=()
 back=/local/domain/0/backend/vbd/$DOM/51712
 
 # No node of a device is there, and the directories above are as they were.
@@ -47,6 +48,17 @@ in_guest guest xenstore-write device/vbd/51712/state 3
 expect_fail "has this device already" xenbox attach guest vbd target=/x vdev=xvda
 [ "$(xenbox attach guest vbd target=/x)" = 51728 ] || fail "the second disk is not xvdb"
 [ "$(xenbox attach guest vbd target=/x vdev=sda1)" = 2049 ] || fail "sda1"
+
+say "several at once: each gets a name of its own"
+for _ in {1..6}; do
+    xenbox attach guest vbd target=/x >>"$SCRATCH/numbers" &
+    attachers+=($!)
+done
+wait "${attachers[@]}"
+[ "$(sort -u "$SCRATCH/numbers" | wc -l)" = 6 ] || fail "numbers: $(cat "$SCRATCH/numbers")"
+for number in $(cat "$SCRATCH/numbers"); do
+    xenbox detach guest vbd "$number"
+done
 
 say "the backend saw the nodes in xl's order"
 grep -o "^backend/vbd/$DOM/51712/.*" "$SCRATCH/backend.log" | head -n 13 | sed 's,.*/,,' | tr '\n' ' ' >"$SCRATCH/order"

@@ -71,6 +71,14 @@ pids=$(parts)
 xenbox down "$BOX"
 expect_gone ${pids/ 0/}
 
+say "the hypervisor process hangs: it is told, and then killed"
+xenbox up "$BOX"
+kill -STOP "$(box_pid hv)"
+expect_fail "the hypervisor process of box '$BOX' does not answer: Connection timed out" xenbox domain list
+pids=$(parts)
+xenbox down "$BOX"
+expect_gone $pids
+
 say "the guests' proxy is killed"
 xenbox up "$BOX"
 kill -KILL "$(box_pid xenbus)"

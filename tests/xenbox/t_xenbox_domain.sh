@@ -99,6 +99,18 @@ for _ in {1..10}; do
     xenbox domain destroy 7
 done
 
+say "several at once: one name is given once, and numbers are given once"
+for _ in {1..8}; do
+    xenbox domain create twin >>"$SCRATCH/twins" 2>&1 &
+    xenbox domain create >>"$SCRATCH/others" 2>&1 &
+done
+wait
+[ "$(grep -c "has the name 'twin' already" "$SCRATCH/twins")" = 7 ] || fail "twins: $(cat "$SCRATCH/twins")"
+[ "$(sort -u "$SCRATCH/others" | grep -c '^[0-9]*$')" = 8 ] || fail "numbers: $(cat "$SCRATCH/others")"
+for domid in $(grep -hx '[0-9]*' "$SCRATCH/twins" "$SCRATCH/others"); do
+    xenbox domain destroy "$domid"
+done
+
 say "names"
-[ "$(xenbox domain create)" = 1 ] || fail "the first free number is not 1"
-[ "$(in_guest Domain-1 xenstore-read name)" = Domain-1 ] || fail "no name of its own"
+domid=$(xenbox domain create)
+[ "$(in_guest "Domain-$domid" xenstore-read name)" = "Domain-$domid" ] || fail "no name of its own"

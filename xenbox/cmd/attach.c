@@ -2,6 +2,7 @@
 /* attach.c: `xenbox attach`: what `xl block-attach` and `xl network-attach` do. */
 #include <config.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "xenbox/cmd/plug.h"
 
 #define MAX_TIMEOUT_S 3600
+#define NAME_MAX_LENGTH 32
 
 enum { OPTION_TIMEOUT = 256 };
 
@@ -37,24 +39,35 @@ static int print_keys(const struct device_kind *kind)
     return CMD_OK;
 }
 
-/* The name that was given, or the first that the domain does not use. */
-static int choose_name(struct store *store, struct device *device)
+/* The next name, from n on, that the domain does not use. 0 or negative errno. */
+static int choose_name(struct store *store, struct device *device, uint32_t *n)
 {
-    const char *given = device_setting(device, device->kind->name_key);
-    char name[32];
+    char name[NAME_MAX_LENGTH];
     int error;
 
-    if (given) {
-        snprintf(name, sizeof(name), "%s", given);
-        return device_name(device, strlen(given) < sizeof(name) ? name : given);
-    }
-    for (uint32_t n = 0; device->kind->nth_name(n, name, sizeof(name)) == 0; n++) {
+    for (; device->kind->nth_name(*n, name, sizeof(name)) == 0; (*n)++) {
         error = device_name(device, name);
         if (error || !store_has(store, device->libxl))
             return error;
     }
-    snprintf(device->why, sizeof(device->why), "the domain has no room for another one");
-    return -1;
+    return device_complain(device, -ENOSPC, "the domain has no room for another %s", device->kind->name);
+}
+
+/* Somebody else may take the chosen name meanwhile: then another one is chosen. */
+static int plug_in_somewhere(const struct plug *plug, struct device *device)
+{
+    const char *given = device_setting(device, device->kind->name_key);
+    bool is_free = !given;
+    uint32_t n = 0;
+    int error;
+
+    do {
+        error = is_free ? choose_name(plug->store, device, &n) : device_name(device, given);
+        if (error < 0 || device_complete(device) < 0)
+            return cmd_usage(&command_attach, "%s", device->why);
+        error = plug_in(plug, device);
+    } while (error == -EEXIST && is_free);
+    return error ? cmd_fail(DEVICE_FMT ": %s", DEVICE_ARGS(device), device->why) : CMD_OK;
 }
 
 /* A signal ends the waiting, and then what was written is taken back. */
@@ -73,17 +86,14 @@ static void catch_signals(void)
 static int attach_device(const struct box *box, struct device *device, int timeout_s)
 {
     struct store store;
-    struct plug plug = { .box = box, .store = &store, .timeout_ms = 1000 * timeout_s };
-    int status = CMD_OK;
+    const struct plug plug = { .box = box, .store = &store, .timeout_ms = 1000 * timeout_s };
+    int status;
 
     if (store_connect(&store, box) < 0)
         return CMD_FAILED;
     catch_signals();
-    if (choose_name(&store, device) < 0 || device_complete(device) < 0)
-        status = cmd_usage(&command_attach, "%s", device->why);
-    else if (plug_in(&plug, device) < 0)
-        status = cmd_fail(DEVICE_FMT ": %s", DEVICE_ARGS(device), device->why);
-    else
+    status = plug_in_somewhere(&plug, device);
+    if (status == CMD_OK)
         printf("%u\n", device->devid);
     store_close(&store);
     return status;

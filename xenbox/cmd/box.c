@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +66,25 @@ static int check_name(const char *name)
         return -ENAMETOOLONG;
     }
     return 0;
+}
+
+int box_take_turn(const struct box *box)
+{
+    char path[BOX_PATH_MAX];
+    int fd, error;
+
+    box_path(box, BOX_LOCK, path);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    while (flock(fd, LOCK_EX) < 0) {
+        if (errno == EINTR)
+            continue;
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
 }
 
 /* False when either is too long. */

@@ -46,6 +46,7 @@ struct box_status {
     pid_t xenbus;
     dev_t tables_dev; /* identity of the shared memory, to find who maps it */
     ino_t tables_ino;
+    bool is_of_this_boot; /* otherwise the identity means nothing any more */
     char mapping[16];
     char failure[256]; /* why it is broken or crashed, if that was seen */
 };
@@ -69,6 +70,12 @@ void box_store_path(const struct box *box, uint16_t domid, char path[BOX_PATH_MA
 
 void box_probe(const struct box *box, struct box_status *status);
 const char *box_state_name(enum box_state state);
+
+/*
+ * Keeps other commands from doing the same in this box at the same time, until the descriptor is closed. The
+ * supervisor's lock is of another sort. A descriptor or negative errno.
+ */
+int box_take_turn(const struct box *box);
 
 /* The lock file, opened read-write: whether it has our mark, and who holds it (0: nobody). */
 bool box_lock_is_marked(int lock);

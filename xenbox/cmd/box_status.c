@@ -13,7 +13,21 @@
 #define STATUS_NAME "box.json"
 #define STATUS_NEW "box.json.new"
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_MAX 40
+
 static const enum box_state saved_states[] = { BOX_CRASHED, BOX_STARTING, BOX_UP, BOX_BROKEN };
+
+static void read_boot_id(char id[BOOT_ID_MAX])
+{
+    FILE *file = fopen(BOOT_ID, "re");
+
+    if (!file || !fgets(id, BOOT_ID_MAX, file))
+        *id = '\0';
+    id[strcspn(id, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
 
 json_t *box_status_to_json(const struct box *box, const struct box_status *status)
 {
@@ -29,10 +43,13 @@ int box_status_save(const struct box *box, const struct box_status *status)
 {
     char path[BOX_PATH_MAX], fresh[BOX_PATH_MAX];
     json_t *json = box_status_to_json(box, status);
+    char boot[BOOT_ID_MAX];
     int error = 0;
 
     if (!json)
         return -ENOMEM;
+    read_boot_id(boot);
+    json_object_set_new(json, "boot", json_string(boot));
     box_path(box, STATUS_NAME, path);
     box_path(box, STATUS_NEW, fresh);
     if (json_dump_file(json, fresh, JSON_INDENT(2)) < 0)
@@ -52,7 +69,8 @@ static void copy_text(char *to, size_t size, const char *from)
 void box_status_load(const struct box *box, struct box_status *status)
 {
     char path[BOX_PATH_MAX];
-    const char *state = NULL, *mapping = NULL, *failure = NULL;
+    const char *state = NULL, *mapping = NULL, *failure = NULL, *saved_boot = NULL;
+    char boot[BOOT_ID_MAX];
     int hv = status->hv, xenstored = status->xenstored, xenbus = status->xenbus;
     json_int_t dev = (json_int_t)status->tables_dev, ino = (json_int_t)status->tables_ino;
     json_t *json;
@@ -61,9 +79,9 @@ void box_status_load(const struct box *box, struct box_status *status)
     json = json_load_file(path, 0, NULL);
     if (!json)
         return;
-    json_unpack(json, "{s?s, s?s, s?s, s?{s?i, s?i, s?i}, s?{s?I, s?I}}", "state", &state, "mapping",
-                &mapping, "failure", &failure, "pids", "hv", &hv, "xenstored", &xenstored, "xenbus", &xenbus,
-                "tables", "device", &dev, "inode", &ino);
+    json_unpack(json, "{s?s, s?s, s?s, s?s, s?{s?i, s?i, s?i}, s?{s?I, s?I}}", "state", &state, "mapping",
+                &mapping, "failure", &failure, "boot", &saved_boot, "pids", "hv", &hv, "xenstored",
+                &xenstored, "xenbus", &xenbus, "tables", "device", &dev, "inode", &ino);
     for (size_t i = 0; state && i < sizeof(saved_states) / sizeof(saved_states[0]); i++)
         if (strcmp(state, box_state_name(saved_states[i])) == 0)
             status->state = saved_states[i];
@@ -74,5 +92,7 @@ void box_status_load(const struct box *box, struct box_status *status)
     status->xenbus = xenbus;
     status->tables_dev = (dev_t)dev;
     status->tables_ino = (ino_t)ino;
+    read_boot_id(boot);
+    status->is_of_this_boot = *boot && saved_boot && strcmp(boot, saved_boot) == 0;
     json_decref(json);
 }

@@ -24,14 +24,15 @@ void device_fini(struct device *device)
     device->count = 0;
 }
 
-__attribute__((format(printf, 3, 4))) static int complain(struct device *device, int error, const char *fmt,
-                                                          ...)
+int device_complain(struct device *device, int error, const char *fmt, ...)
 {
+    char text[DEVICE_WHY_MAX]; /* the arguments may point into the last complaint */
     va_list args;
 
     va_start(args, fmt);
-    vsnprintf(device->why, sizeof(device->why), fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    memcpy(device->why, text, sizeof(text));
     return error;
 }
 
@@ -50,12 +51,12 @@ int device_set(struct device *device, const char *name, const char *value)
     size_t i;
 
     if (!copy)
-        return complain(device, -ENOMEM, "out of memory");
+        return device_complain(device, -ENOMEM, "out of memory");
     for (i = 0; i < device->count && strcmp(device->settings[i].name, name) != 0; i++)
         ;
     if (i == DEVICE_MAX_SETTINGS) {
         free(copy);
-        return complain(device, -E2BIG, "too many settings");
+        return device_complain(device, -E2BIG, "too many settings");
     }
     if (i < device->count)
         free(device->settings[i].value);
@@ -71,7 +72,7 @@ static int check_value(struct device *device, const struct device_key *key, cons
     size_t length = 0;
 
     if (!key->values)
-        return **value ? 0 : complain(device, -EINVAL, "%s is empty", key->name);
+        return **value ? 0 : device_complain(device, -EINVAL, "%s is empty", key->name);
     for (const struct device_value *row = key->values; row->text; row++) {
         if (strcmp(row->text, *value) == 0) {
             *value = row->value;
@@ -81,7 +82,7 @@ static int check_value(struct device *device, const struct device_key *key, cons
             length += (size_t)snprintf(allowed + length, sizeof(allowed) - length, "%s%s", length ? ", " : "",
                                        row->text);
     }
-    return complain(device, -EINVAL, "%s=%s: not one of %s", key->name, *value, allowed);
+    return device_complain(device, -EINVAL, "%s=%s: not one of %s", key->name, *value, allowed);
 }
 
 static bool is_named(const char *name, const char *text, size_t length)
@@ -100,12 +101,12 @@ int device_assign(struct device *device, const char *assignment)
         if (is_named(key->name, assignment, length) || is_named(key->alias, assignment, length))
             break;
     if (!key->name)
-        return complain(device, -EINVAL, "a %s has no setting '%.*s'", device->kind->name, (int)length,
-                        assignment);
+        return device_complain(device, -EINVAL, "a %s has no setting '%.*s'", device->kind->name, (int)length,
+                               assignment);
     if (device_setting(device, key->name))
-        return complain(device, -EINVAL, "%s is given twice", key->name);
+        return device_complain(device, -EINVAL, "%s is given twice", key->name);
     if (!key->values && !assignment[length])
-        return complain(device, -EINVAL, "%s needs a value: %s=...", key->name, key->name);
+        return device_complain(device, -EINVAL, "%s needs a value: %s=...", key->name, key->name);
     error = check_value(device, key, &value);
     return error ? error : device_set(device, key->name, value);
 }
@@ -117,9 +118,9 @@ int device_name(struct device *device, const char *text)
 
     error = kind->parse_name(text, &device->devid);
     if (error == -ERANGE)
-        return complain(device, error, "%s=%s: out of range", kind->name_key, text);
+        return device_complain(device, error, "%s=%s: out of range", kind->name_key, text);
     if (error)
-        return complain(device, error, "%s=%s: not a name of a %s", kind->name_key, text, kind->name);
+        return device_complain(device, error, "%s=%s: not a name of a %s", kind->name_key, text, kind->name);
     snprintf(device->backend, sizeof(device->backend), "/local/domain/0/backend/%s/%u/%u", kind->name,
              device->domid, device->devid);
     snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%u/device/%s/%u", device->domid,
@@ -137,7 +138,7 @@ int device_complete(struct device *device)
         if (device_setting(device, key->name))
             continue;
         if (key->is_required)
-            return complain(device, -EINVAL, "%s is missing: %s=%s", key->name, key->name, key->help);
+            return device_complain(device, -EINVAL, "%s is missing: %s=%s", key->name, key->name, key->help);
         if (key->fallback)
             error = device_set(device, key->name, key->fallback);
     }

@@ -57,6 +57,10 @@ int device_expand(const struct device *device, const char *template, char **text
 /* The steps that create the device. list was initialised with the same domid. */
 void device_create_nodes(const struct device *device, struct node_list *list);
 
+/* Puts a sentence into device->why. Returns error. */
+int device_complain(struct device *device, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* "vbd 3/51712": how messages name it. */
 #define DEVICE_FMT "%s %u/%u"
 #define DEVICE_ARGS(device) (device)->kind->name, (device)->domid, (device)->devid

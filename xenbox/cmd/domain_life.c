@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "xenbox/cmd/await.h"
 #include "xenbox/cmd/clock.h"
@@ -172,15 +173,18 @@ int domain_life_create(const struct box *box, const struct domain_wish *wish, ui
 {
     struct store store = { 0 };
     struct hv hv;
-    int status;
+    int status, turn;
 
     if (domain_table_open(&hv, box) < 0)
         return CMD_FAILED;
-    status = wish->name ? check_name(&hv, wish->name) : CMD_OK;
-    if (status == CMD_OK)
-        status = store_connect(&store, box) < 0 ? CMD_FAILED : CMD_OK;
+    status = store_connect(&store, box) < 0 ? CMD_FAILED : CMD_OK;
+    turn = box_take_turn(box); /* two domains must not have one name */
+    if (status == CMD_OK && wish->name)
+        status = check_name(&hv, wish->name);
     if (status == CMD_OK)
         status = make_domain(&hv, wish, domid);
+    if (turn >= 0)
+        close(turn);
     if (status == CMD_OK) {
         status = write_nodes(&hv, &store, wish, *domid);
         if (status == CMD_OK)

@@ -55,12 +55,10 @@ static int judge(struct device *device, const char *script, int status)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (WIFSIGNALED(status))
-        snprintf(device->why, sizeof(device->why), "the hotplug script %.150s was killed by signal %d",
-                 script, WTERMSIG(status));
-    else
-        snprintf(device->why, sizeof(device->why), "the hotplug script %.150s ended with status %d", script,
-                 WEXITSTATUS(status));
-    return -ECHILD;
+        return device_complain(device, -ECHILD, "the hotplug script %.150s was killed by signal %d", script,
+                               WTERMSIG(status));
+    return device_complain(device, -ECHILD, "the hotplug script %.150s ended with status %d", script,
+                           WEXITSTATUS(status));
 }
 
 int hotplug_run(const struct box *box, struct device *device, const char *script,
@@ -70,21 +68,15 @@ int hotplug_run(const struct box *box, struct device *device, const char *script
     int status = 0, ready;
     pid_t pid;
 
-    if (access(script, X_OK) < 0) {
-        int error = -errno;
-
-        snprintf(device->why, sizeof(device->why), "the hotplug script %.150s cannot be run: %s", script,
-                 strerror(-error));
-        return error;
-    }
+    if (access(script, X_OK) < 0)
+        return device_complain(device, -errno, "the hotplug script %.150s cannot be run: %s", script,
+                               strerror(errno));
     pid = fork();
     if (pid == 0)
         become(box, device, script, arguments);
     wait.fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-    if (wait.fd < 0) {
-        snprintf(device->why, sizeof(device->why), "cannot start the hotplug script: %s", strerror(errno));
-        return -ECHILD;
-    }
+    if (wait.fd < 0)
+        return device_complain(device, -ECHILD, "cannot start the hotplug script: %s", strerror(errno));
     do
         ready = poll(&wait, 1, HOTPLUG_TIMEOUT_MS);
     while (ready < 0 && errno == EINTR);
@@ -95,7 +87,6 @@ int hotplug_run(const struct box *box, struct device *device, const char *script
         ;
     if (ready != 0)
         return judge(device, script, status);
-    snprintf(device->why, sizeof(device->why), "the hotplug script %.150s did not end within %d s", script,
-             HOTPLUG_TIMEOUT_MS / 1000);
-    return -ETIMEDOUT;
+    return device_complain(device, -ETIMEDOUT, "the hotplug script %.150s did not end within %d s", script,
+                           HOTPLUG_TIMEOUT_MS / 1000);
 }

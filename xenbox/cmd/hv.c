@@ -173,6 +173,7 @@ int hv_identify(const struct box *box, struct box_status *status)
         error = -errno;
     status->tables_dev = tables.st_dev;
     status->tables_ino = tables.st_ino;
+    status->is_of_this_boot = true;
     hv_close(&hv);
     return error;
 }

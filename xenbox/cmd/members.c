@@ -13,12 +13,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "xenbox/cmd/members.h"
 
+#define TABLES_NAME "/memfd:xenbox-tables" /* an inode number alone might be that of another memory */
 #define MAX_ROUNDS 16 /* a member may fork while we look */
 #define KILL_TIMEOUT_MS 10000
 
@@ -36,7 +38,8 @@ static bool maps_tables(const char *pid, const struct box_status *status)
     if (!maps)
         return false;
     while (!found && getline(&line, &size, maps) > 0)
-        found = sscanf(line, "%*s %*s %*s %lx:%lx %" SCNu64, &major_number, &minor_number, &inode) == 3 &&
+        found = strstr(line, TABLES_NAME) &&
+                sscanf(line, "%*s %*s %*s %lx:%lx %" SCNu64, &major_number, &minor_number, &inode) == 3 &&
                 inode == status->tables_ino && makedev(major_number, minor_number) == status->tables_dev;
     free(line);
     fclose(maps);
@@ -67,7 +70,7 @@ int members_kill(const struct box_status *status)
 {
     int found = 1;
 
-    if (!status->tables_ino)
+    if (!status->tables_ino || !status->is_of_this_boot)
         return 0;
     for (int round = 0; found > 0 && round < MAX_ROUNDS; round++) {
         const struct dirent *entry;

@@ -6,7 +6,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,19 +17,6 @@
 #include "xenbox/cmd/plug.h"
 
 #define STORE_PATH_MAX (DEVICE_PATH_MAX + 64)
-
-__attribute__((format(printf, 3, 4))) static int complain(struct device *device, int error, const char *fmt,
-                                                          ...)
-{
-    char text[DEVICE_WHY_MAX];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(device->why, sizeof(device->why), "%.*s", DEVICE_WHY_MAX - 1, text);
-    return error;
-}
 
 static void below(const char *dir, const char *name, char path[STORE_PATH_MAX])
 {
@@ -81,18 +67,18 @@ static int wait_for_answer(const struct plug *plug, struct device *device)
         return 0;
     reason = backend_error(plug, device);
     if (reason)
-        complain(device, error, "the backend refused: %s", reason);
+        device_complain(device, error, "the backend refused: %s", reason);
     else if (error == -ETIMEDOUT)
-        complain(device, error, "no backend answered within %d s: is %s running in domain 0?",
-                 plug->timeout_ms / 1000, device->kind->server);
+        device_complain(device, error, "no backend answered within %d s: is %s running in domain 0?",
+                        plug->timeout_ms / 1000, device->kind->server);
     else if (error == -ENOENT)
-        complain(device, error, "somebody removed its nodes");
+        device_complain(device, error, "somebody removed its nodes");
     else if (error == -EINTR)
-        complain(device, error, "interrupted while it waited for the backend");
+        device_complain(device, error, "interrupted while it waited for the backend");
     else if (error == -ECONNREFUSED)
-        complain(device, error, "the backend closed it and gave no reason");
+        device_complain(device, error, "the backend closed it and gave no reason");
     else
-        complain(device, error, "lost the store: %s", strerror(-error));
+        device_complain(device, error, "lost the store: %s", strerror(-error));
     free(reason);
     return error;
 }
@@ -122,7 +108,7 @@ static int run_script(const struct plug *plug, struct device *device, const char
     below(device->backend, "script", path);
     error = store_read(plug->store, path, &script);
     if (error)
-        return error == -ENOENT ? 0 : complain(device, error, "lost the store: %s", strerror(-error));
+        return error == -ENOENT ? 0 : device_complain(device, error, "lost the store: %s", strerror(-error));
     error = hotplug_run(plug->box, device, script, arguments);
     free(script);
     return error;
@@ -140,8 +126,8 @@ static int connect_script(const struct plug *plug, struct device *device)
         return 0;
     below(device->backend, "hotplug-error", path);
     store_read(plug->store, path, &reason);
-    complain(device, error, "the hotplug script ended but did not write hotplug-status=connected%s%s",
-             reason ? ": " : "", reason ? reason : "");
+    device_complain(device, error, "the hotplug script ended but did not write hotplug-status=connected%s%s",
+                    reason ? ": " : "", reason ? reason : "");
     free(reason);
     return error;
 }
@@ -209,17 +195,17 @@ static int shut(const struct plug *plug, struct device *device)
 
     error = store_transact(plug->store, ask_to_close, &closing);
     if (error)
-        return complain(device, error, "cannot change its state: %s", strerror(-error));
+        return device_complain(device, error, "cannot change its state: %s", strerror(-error));
     if (is_worth_waiting(closing.was))
         error = store_wait(plug->store, device->backend, plug->timeout_ms, is_closed, device);
     if (error == -ETIMEDOUT && !plug->is_forced)
-        return complain(
+        return device_complain(
             device, error,
             "the backend did not close it within %d s and is in state %lu; it may wait for the guest "
             "(--force does not)",
             plug->timeout_ms / 1000, backend_state(plug, device));
     if (error && error != -ETIMEDOUT)
-        return complain(device, error, "lost the store: %s", strerror(-error));
+        return device_complain(device, error, "lost the store: %s", strerror(-error));
     return 0;
 }
 
@@ -250,11 +236,11 @@ static int find_backend(const struct plug *plug, struct device *device)
     below(device->libxl, "backend", path);
     error = store_read(plug->store, path, &backend);
     if (error == -ENOENT)
-        return complain(device, error, "there is no such device");
+        return device_complain(device, error, "there is no such device");
     if (error)
-        return complain(device, error, "lost the store: %s", strerror(-error));
+        return device_complain(device, error, "lost the store: %s", strerror(-error));
     if (snprintf(device->backend, sizeof(device->backend), "%s", backend) >= (int)sizeof(device->backend))
-        error = complain(device, -EINVAL, "%s is no path of a backend", path);
+        error = device_complain(device, -EINVAL, "%s is no path of a backend", path);
     free(backend);
     return error;
 }
@@ -278,9 +264,9 @@ int plug_in(const struct plug *plug, struct device *device)
     error = store_apply(plug->store, &list);
     node_list_fini(&list);
     if (error == -EEXIST)
-        return complain(device, error, "the domain has this device already");
+        return device_complain(device, error, "the domain has this device already");
     if (error)
-        return complain(device, error, "cannot write its nodes: %s", strerror(-error));
+        return device_complain(device, error, "cannot write its nodes: %s", strerror(-error));
     error = wait_for_answer(plug, device);
     if (!error)
         error = connect_script(plug, device);
