@@ -234,10 +234,10 @@ static void test_foreign_map_holds_the_frame(void **state)
 {
     struct test_box *box = *state;
     uint32_t domid = test_box_create_domain(box), frame;
-    struct {
-        struct xb_foreign_map head;
+    struct { /* struct xb_foreign_map with one gfn */
+        uint32_t domid, count;
         uint64_t gfn;
-    } map = { .head = { .domid = domid, .count = 1 }, .gfn = domain_of(box, domid)->console_frame };
+    } map = { .domid = domid, .count = 1, .gfn = domain_of(box, domid)->console_frame };
     struct client foreign;
 
     assert_int_equal(client_open_as(&foreign, "test", NULL, XB_CONN_FOREIGN, 0, 0, -1, NULL), 0);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -399,6 +400,47 @@ static void test_ports_go_with_the_last_copy_of_the_descriptor(void **state)
     assert_true(test_box_wait(&f->box, port_is_unbound, NULL, 5000));
 }
 
+struct producer {
+    xenevtchn_handle *handle;
+    int port;
+    _Atomic unsigned *produced;
+};
+
+#define PRODUCED 20000u
+
+static void *producer_main(void *arg)
+{
+    struct producer *producer = arg;
+
+    for (unsigned i = 0; i < PRODUCED; i++) {
+        atomic_fetch_add(producer->produced, 1);
+        if (xenevtchn_notify(producer->handle, producer->port) < 0)
+            return producer;
+    }
+    return NULL;
+}
+
+/* Who looks after each event, and unmasks before looking, sees everything: an event is never lost in a race. */
+static void test_no_event_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    _Atomic unsigned produced = 0;
+    struct producer producer = { f->near, f->near_port, &produced };
+    pthread_t threads[2];
+    void *failed;
+
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, producer_main, &producer), 0);
+    for (unsigned seen = 0; seen < 2 * PRODUCED; seen = atomic_load(&produced)) {
+        assert_int_equal(test_box_pending(f->far), f->far_port);
+        assert_int_equal(xenevtchn_unmask(f->far, f->far_port), 0);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
 /* A listener: unmasks each port and says so. */
 static void listener_main(struct fixture *f, int port, int says)
 {
@@ -457,6 +499,7 @@ int main(int argc, char **argv)
         TEST(test_handle_survives_exec),
         TEST(test_child_goes_on_with_the_handle),
         TEST(test_ports_go_with_the_last_copy_of_the_descriptor),
+        TEST(test_no_event_is_lost),
         TEST(test_no_sigpipe),
     };
 

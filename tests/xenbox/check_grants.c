@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -574,6 +575,89 @@ static void test_copy_refuses_to_leave_the_page(void **state)
     assert_int_equal(errno, EINVAL);
 }
 
+struct worker {
+    struct fixture *f;
+    xengnttab_handle *tab; /* NULL: one of its own */
+    uint32_t ref;
+    unsigned failures;
+};
+
+/* Maps, copies and unmaps a page that others map and copy at the same time. */
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    xengnttab_handle *tab = worker->tab ? worker->tab : xengnttab_open(NULL, 0);
+    char local[PAGE];
+
+    for (unsigned i = 0; i < 2000; i++) {
+        xengnttab_grant_copy_segment_t segment = segment_out(worker->f, worker->ref, 0, local, PAGE);
+        char *mapped = xengnttab_map_grant_ref(tab, worker->f->guest, worker->ref, i % 2 ? RW : PROT_READ);
+
+        worker->failures += !mapped || mapped[0] != 's' || xengnttab_grant_copy(tab, 1, &segment) < 0;
+        worker->failures += segment.status != GNTST_okay || local[PAGE - 1] != 's';
+        worker->failures += mapped && xengnttab_unmap(tab, mapped, 1) < 0;
+    }
+    if (!worker->tab)
+        xengnttab_close(tab);
+    return NULL;
+}
+
+/* Two threads on one handle, two on handles of their own, all on one page. */
+static void test_threads_do_not_disturb_each_other(void **state)
+{
+    struct fixture *f = *state;
+    struct worker workers[4];
+    pthread_t threads[4];
+    uint32_t ref;
+    char *shared = xengntshr_share_pages(f->shr, 0, 1, &ref, 1);
+
+    memset(shared, 's', PAGE);
+    for (unsigned i = 0; i < 4; i++) {
+        workers[i] = (struct worker){ .f = f, .tab = i < 2 ? f->tab : NULL, .ref = ref };
+        assert_int_equal(pthread_create(&threads[i], NULL, worker_main, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(workers[i].failures, 0);
+    }
+    assert_int_equal(flags_of(f, ref), GTF_permit_access);
+    test_box_audit(&f->box);
+    assert_int_equal(xengntshr_unshare(f->shr, shared, 1), 0);
+    assert_nothing_left(f);
+}
+
+static void test_no_more_maps_of_a_page_than_xen_counts(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref;
+    void *shared = xengntshr_share_pages(f->shr, 0, 1, &ref, 1), *mapped[128];
+
+    for (unsigned i = 0; i < 128; i++) {
+        mapped[i] = xengnttab_map_grant_ref(f->tab, f->guest, ref, RW);
+        assert_non_null(mapped[i]);
+    }
+    assert_map_fails(f, f->guest, ref, RW);
+    for (unsigned i = 0; i < 128; i++)
+        assert_int_equal(xengnttab_unmap(f->tab, mapped[i], 1), 0);
+    assert_int_equal(xengntshr_unshare(f->shr, shared, 1), 0);
+    assert_nothing_left(f);
+}
+
+/* A hypervisor copies to and from the caller's own frames only. */
+static void test_copy_does_not_go_through_a_mapping(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t refs[2];
+    void *shared = xengntshr_share_pages(f->shr, 0, 2, refs, 1);
+    char *mapped = xengnttab_map_domain_grant_refs(f->tab, 2, f->guest, refs, RW);
+    xengnttab_grant_copy_segment_t segment = segment_in(f, refs[0], 0, mapped + 2 * PAGE - 1, 1);
+
+    assert_int_equal(xengnttab_grant_copy(f->tab, 1, &segment), 0);
+    assert_int_equal(segment.status, GNTST_bad_page);
+    assert_int_equal(xengnttab_unmap(f->tab, mapped, 2), 0);
+    assert_int_equal(xengntshr_unshare(f->shr, shared, 2), 0);
+}
+
 static void test_dmabufs_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -607,6 +691,9 @@ int main(void)
         TEST(test_copy_moves_exactly_its_bytes),
         TEST(test_copy_has_a_status_a_segment),
         TEST(test_copy_refuses_to_leave_the_page),
+        TEST(test_threads_do_not_disturb_each_other),
+        TEST(test_no_more_maps_of_a_page_than_xen_counts),
+        TEST(test_copy_does_not_go_through_a_mapping),
         TEST(test_dmabufs_are_refused),
     };
 

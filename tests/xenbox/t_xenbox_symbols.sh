@@ -1,21 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The replacement libraries export what Debian's libraries export, each symbol with the same version, and nothing
-# else: a program that was linked against one runs with the other.
+# The replacement libraries have each symbol, version node and soname of the real ones, and need no sanitizer.
 # short: yes
 . "$(dirname "$0")/../functions.sh"
+
 need readelf pkg-config
 
-# "name version" of what a library exports, sorted.
 exports() {
-    readelf --dyn-syms -W "$1" | awk '$4 == "FUNC" && $7 != "UND" && $8 ~ /@@/ { sub("@@", " ", $8); print $8 }' | sort
+    readelf --dyn-syms -W "$1" | awk '$7 != "UND" && $5 == "GLOBAL" { print $8 }' | sort
 }
 
-libdir=$(pkg-config --variable=libdir xengnttab)
-for library in libxengnttab.so.1 libxenevtchn.so.1 libxencall.so.1 libxenforeignmemory.so.1; do
-    exports "$libdir/$library" >"$SCRATCH/theirs"
-    exports "$XENBOX_LIBDIR/$library" >"$SCRATCH/ours"
-    [ -s "$SCRATCH/theirs" ]
-    diff -u "$SCRATCH/theirs" "$SCRATCH/ours" || fail "$library exports something else"
-    say "$library: $(wc -l <"$SCRATCH/ours") symbols"
+soname() {
+    readelf -d "$1" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p'
+}
+
+for name in gnttab evtchn call foreignmemory; do
+    library=libxen$name.so.1
+    real=$(pkg-config --variable=libdir "xen$name")/$library
+    ours=$XENBOX_LIBDIR/$library
+    say "$library"
+    [ -e "$real" ] || skip "$real is not installed"
+    [ "$(soname "$ours")" = "$(soname "$real")" ] || fail "$ours: soname $(soname "$ours")"
+    [ -n "$(exports "$real")" ] || fail "$real exports nothing"
+    diff <(exports "$real") <(exports "$ours") || fail "$ours does not export what $real does"
+    if readelf -d "$ours" | grep -E 'NEEDED.*lib(a|ub|t)san'; then
+        fail "$ours needs a sanitizer: programs of others could not load it"
+    fi
 done

@@ -25,7 +25,7 @@ struct source {
     STAILQ_ENTRY(source) grave;
 };
 
-struct process; /* conn.h */
+struct process; /* process.h */
 struct conn; /* conn.h */
 struct sink; /* sink.h */
 struct share_notify; /* grant_table.c */

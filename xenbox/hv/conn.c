@@ -3,11 +3,9 @@
 #include <config.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
 #include "xenbox/hv/grant_table.h"
+#include "xenbox/hv/process.h"
 #include "xenbox/hv/server.h"
 #include "xenbox/hv/sink.h"
 
@@ -66,75 +65,6 @@ void slot_put(struct box *box, uint32_t id)
     atomic_store(&slot->id, 0);
 }
 
-static struct conn *conn_next_of(struct box *box, const struct process *process)
-{
-    struct conn *conn;
-
-    LIST_FOREACH (conn, &box->conns, link) {
-        if (conn->process == process)
-            return conn;
-    }
-    return NULL;
-}
-
-static void process_ready(struct box *box, struct source *source, uint32_t events)
-{
-    struct process *process = (struct process *)source;
-    struct conn *conn;
-
-    /* The last conn_reap() buries the process; nothing is freed before this round of events is over. */
-    while ((conn = conn_next_of(box, process)))
-        conn_reap(box, conn);
-}
-
-/*
- * The process object of a peer, made on its first connection. NULL with *ret 0: it cannot be watched from
- * here.
- */
-static struct process *process_get(struct box *box, pid_t pid, int *ret)
-{
-    struct process *process;
-
-    *ret = 0;
-    if (pid <= 0)
-        return NULL;
-    LIST_FOREACH (process, &box->processes, link) {
-        if (process->pid == pid) {
-            process->conns++;
-            return process;
-        }
-    }
-    process = calloc(1, sizeof(*process));
-    if (!process) {
-        *ret = -ENOMEM;
-        return NULL;
-    }
-    process->pidfd = pidfd_open(pid, 0);
-    *ret = process->pidfd < 0 ? -errno : 0;
-    process->source.ready = process_ready;
-    if (*ret == 0)
-        *ret = box_watch(box, process->pidfd, EPOLLIN, &process->source);
-    if (*ret < 0) {
-        if (process->pidfd >= 0)
-            close(process->pidfd);
-        free(process);
-        return NULL;
-    }
-    process->pid = pid;
-    process->conns = 1;
-    LIST_INSERT_HEAD(&box->processes, process, link);
-    return process;
-}
-
-static void process_put(struct box *box, struct process *process)
-{
-    if (!process || --process->conns)
-        return;
-    LIST_REMOVE(process, link);
-    box_unwatch(box, process->pidfd);
-    box_bury(box, &process->source);
-}
-
 int conn_accept(struct box *box, int fd, struct conn **result)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -151,7 +81,7 @@ int conn_accept(struct box *box, int fd, struct conn **result)
         ret = -errno;
         goto fail;
     }
-    conn->process = process_get(box, peer.pid, &ret);
+    ret = process_get(box, peer.pid, &conn->process);
     if (ret < 0)
         goto fail;
     conn->source.ready = server_conn_ready;
@@ -388,51 +318,4 @@ void conn_unhold_frames(struct box *box, struct conn *conn, const uint32_t *fram
             break;
         }
     }
-}
-
-static bool process_is_tool(struct box *box, const struct process *process)
-{
-    struct conn *conn;
-
-    LIST_FOREACH (conn, &box->conns, link) {
-        if (conn->process == process && (conn->kind == XB_CONN_TOOL || !conn->id))
-            return true;
-    }
-    return false;
-}
-
-void conn_kill_domain(struct box *box, uint16_t domid)
-{
-    struct conn *conn;
-
-    LIST_FOREACH (conn, &box->conns, link) {
-        if (!conn->id || conn->domid != domid)
-            continue;
-        /* The kernel's side sees the end of the stream, lets go of the domain's pages and closes. */
-        if (conn->is_kernel)
-            shutdown(conn->fd, SHUT_WR);
-        else if (conn->process && !process_is_tool(box, conn->process))
-            pidfd_send_signal(conn->process->pidfd, SIGKILL, NULL, 0);
-    }
-}
-
-void conn_kill_all(struct box *box)
-{
-    struct process *process;
-
-    LIST_FOREACH (process, &box->processes, link) {
-        if (!process_is_tool(box, process))
-            pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
-    }
-}
-
-bool conn_is_any_left(struct box *box)
-{
-    struct process *process;
-
-    LIST_FOREACH (process, &box->processes, link) {
-        if (!process_is_tool(box, process))
-            return true;
-    }
-    return false;
 }

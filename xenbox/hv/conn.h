@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * conn.h: who is connected to a box: library handles, the processes that hold them, and their slots in the
- * tables.
+ * conn.h: who is connected to a box: library handles and their slots in the tables.
  *
  * A connection ends when its socket is closed or its process is dead, whichever is seen first, since a child
  * that was forked may keep the socket open. Then what it owned is undone. Records whose grant entry is locked
@@ -12,14 +11,6 @@
 #define XENBOX_HV_CONN_H
 
 #include "xenbox/hv/box.h"
-
-struct process {
-    struct source source;
-    LIST_ENTRY(process) link;
-    pid_t pid;
-    int pidfd;
-    unsigned conns;
-};
 
 struct conn {
     struct source source;
@@ -61,15 +52,6 @@ int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk);
 /* Holds frames for it; -ENOMEM. Letting go of a frame that it does not hold is ignored. */
 int conn_hold_frames(struct box *box, struct conn *conn, const uint32_t *frames, uint32_t count);
 void conn_unhold_frames(struct box *box, struct conn *conn, const uint32_t *frames, uint32_t count);
-
-/* Kills the processes of a domain and hangs up on its kernel. */
-void conn_kill_domain(struct box *box, uint16_t domid);
-
-/* Kills all processes but those with a connection of kind XB_CONN_TOOL. */
-void conn_kill_all(struct box *box);
-
-/* Is a process left that conn_kill_all() has killed? */
-bool conn_is_any_left(struct box *box);
 
 /* A slot of the tables, used by a connection and by the evtchn handle that it made. */
 void slot_get(struct box *box, uint32_t id);

@@ -12,11 +12,11 @@
 #include <xen/xen.h>
 
 #include "xenbox/hv/atoms.h"
-#include "xenbox/hv/conn.h"
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
 #include "xenbox/hv/grant_table.h"
+#include "xenbox/hv/process.h"
 
 struct domain *domain_find(struct box *box, uint32_t domid)
 {
@@ -187,7 +187,7 @@ int domain_destroy(struct box *box, uint16_t domid)
         port_close(box, domid, port);
     }
     atomic_store(&box->tables->domain[domid].state, XB_DOMAIN_DYING);
-    conn_kill_domain(box, domid);
+    process_kill_domain(box, domid);
     virq_raise(box, VIRQ_DOM_EXC);
     domain_settle(box, domid);
     return 0;

@@ -19,6 +19,7 @@
 
 #include "xenbox/hv/conn.h"
 #include "xenbox/hv/ops.h"
+#include "xenbox/hv/process.h"
 #include "xenbox/hv/server.h"
 
 #define EVENTS_PER_ROUND 64
@@ -244,10 +245,10 @@ int server_run(struct box *box)
     if (ret < 0)
         return ret;
 
-    conn_kill_all(box);
-    while (ret == 0 && conn_is_any_left(box)) {
+    process_kill_all(box);
+    while (ret == 0 && process_is_any_left(box)) {
         ret = round_serve(box, -1);
-        conn_kill_all(box); /* who connected meanwhile */
+        process_kill_all(box); /* who connected meanwhile */
     }
     unlinkat(box->dir_fd, XB_SOCKET, 0);
     atomic_store(&box->tables->hv_pid, 0);

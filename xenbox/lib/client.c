@@ -305,7 +305,7 @@ int client_open_as(struct client *client, const char *library, struct xentoollog
     }
     ret = client_hello(client, kind, flags, adopt_fd, sink_fd);
     if (ret < 0) {
-        client_log(client, -ret, "box %s does not take a %s handle of domain %u", dir, library, domid);
+        client_log(client, -ret, "box %s takes no handle of domain %u", dir, domid);
         goto fail;
     }
     return 0;
