@@ -24,7 +24,5 @@ VDEV=51712 disk_attach "$DOM" params="$SCRATCH/from.img" mode=r >/dev/null
 VDEV=51728 disk_attach "$DOM" params="$SCRATCH/to.img" >/dev/null
 in_guest "$DOM" "$XS_BUILDDIR/tests/front/two_disks" xvda xvdb
 cmp "$SCRATCH/from.img" "$SCRATCH/to.img"
-refused=$(in_guest "$DOM" "$XS_BUILDDIR/tests/front/two_disks" xvdb xvda 2>&1 || :)
-[[ $refused == *"the disk is read-only"* ]] || fail "said: $refused"
 xenbox detach "$DOM" vbd 51712
 xenbox detach "$DOM" vbd 51728
