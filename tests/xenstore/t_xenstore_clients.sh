@@ -4,7 +4,8 @@
 # is undone. xenstored's own limits (10 transactions and 128 watches a domain) show each that was not.
 # limit: 120
 . "$(dirname "$0")/../functions.sh"
-need xenstore-read xenstore-write jq prlimit
+. "$(dirname "$0")/../interop/interop.sh"
+need "$XEN_BIN/xenstore-control" xenstore-read xenstore-write jq prlimit
 
 LOAD=$XS_BUILDDIR/tests/xenstore/xs_load
 box_up
@@ -74,5 +75,9 @@ prlimit --pid "$proxy" --nofile=1024:
 
 say "a thousand watches"
 in_dom0 "$LOAD" watches /watched 1000
+for quota in watches nodes; do
+    in_dom0 "$XEN_BIN/xenstore-control" quota set "$quota" 2500
+done
+"${store[@]}" "$LOAD" watches data/watched 1000
 
 xenbox domain destroy "$DOM"

@@ -71,6 +71,12 @@ static void events_await(struct xs_handle *xs, unsigned int count)
     free(is_seen);
 }
 
+/* A hundred a directory, as the list of a node's children has a limit too. */
+static void watched_path(char *path, size_t size, const char *base, unsigned int number)
+{
+    snprintf(path, size, "%s/%u/%u", base, number / 100, number);
+}
+
 /* Sets so many watches, makes each of them fire, removes them. */
 static int run_watches(char **args)
 {
@@ -79,19 +85,19 @@ static int run_watches(char **args)
     char path[256], token[16];
 
     for (unsigned int i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "%s/%u", args[0], i);
+        watched_path(path, sizeof(path), args[0], i);
         snprintf(token, sizeof(token), "%u", i);
         if (!xs_watch(xs, path, token))
             err(1, "watch %u of %u", i, count);
     }
     events_await(xs, count); /* each fires once when it is set */
     for (unsigned int i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "%s/%u", args[0], i);
+        watched_path(path, sizeof(path), args[0], i);
         store_write(xs, XBT_NULL, path, "x");
     }
     events_await(xs, count);
     for (unsigned int i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "%s/%u", args[0], i);
+        watched_path(path, sizeof(path), args[0], i);
         snprintf(token, sizeof(token), "%u", i);
         if (!xs_unwatch(xs, path, token))
             err(1, "unwatch %u of %u", i, count);
