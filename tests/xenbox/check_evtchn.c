@@ -291,7 +291,10 @@ static void test_cloexec_unless_told_otherwise(void **state)
     assert_null(xenevtchn_fdopen(NULL, 0, 0));
 }
 
-/* A successor has the descriptor only: it gets what was queued, and notifies and binds as if it had opened it. */
+/*
+ * A successor has the descriptor only: it gets what was queued, and notifies and binds as if it had opened
+ * it.
+ */
 static void test_fdopen_takes_the_handle_over(void **state)
 {
     struct fixture *f = *state;
@@ -420,7 +423,9 @@ static void *producer_main(void *arg)
     return NULL;
 }
 
-/* Who looks after each event, and unmasks before looking, sees everything: an event is never lost in a race. */
+/*
+ * Who looks after each event, and unmasks before looking, sees everything: an event is never lost in a race.
+ */
 static void test_no_event_is_lost(void **state)
 {
     struct fixture *f = *state;

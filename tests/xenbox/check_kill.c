@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_kill.c: a mapper and a sharer are killed with SIGKILL at random points, a thousand times; after each time
- * tables, ports, frames, connections, chunks and the hypervisor's descriptors are what they were before.
+ * check_kill.c: a mapper and a sharer are killed with SIGKILL at random points, a thousand times; after each
+ * time tables, ports, frames, connections, chunks and the hypervisor's descriptors are what they were before.
  *
- * Half of the victims are killed after a random time, the others are stopped then and single-stepped through a random
- * number of instructions first: the few instructions between two steps of an operation are where a mistake would be,
- * and no clock finds them. XS_SEED=N starts a run with the same choices; XS_ROUNDS=N sets its length.
+ * Half of the victims are killed after a random time, the others are stopped then and single-stepped through
+ * a random number of instructions first: the few instructions between two steps of an operation are where a
+ * mistake would be, and no clock finds them. XS_SEED=N starts a run with the same choices; XS_ROUNDS=N sets
+ * its length.
  */
 #include <config.h>
 
@@ -272,8 +273,8 @@ static void listener_drain(xenevtchn_handle *listener, int port)
 }
 
 /*
- * A notifier that dies between marking a port as delivered and delivering it must not silence the port: nobody
- * would ever unmask what was never seen.
+ * A notifier that dies between marking a port as delivered and delivering it must not silence the port:
+ * nobody would ever unmask what was never seen.
  */
 static void test_no_port_is_silenced_by_a_killed_notifier(void **state)
 {

@@ -98,13 +98,11 @@ void box_fini(struct box *box);
 
 /* Watches fd for `events`; the source must live until box_bury(). */
 int box_watch(struct box *box, int fd, uint32_t events, struct source *source);
-/*
- * Before closing a descriptor that other processes hold copies of (a sink's write end): epoll watches the open
- * file, not the descriptor, and would report a source that is gone.
- */
-void box_unwatch(struct box *box, int fd);
 
-/* Stops watching and closes. Closing alone is not enough: clients have copies of some descriptors. */
+/*
+ * Stops watching and closes. Closing alone is not enough: epoll watches the open file, and clients have copies
+ * of some descriptors.
+ */
 void box_unwatch(struct box *box, int fd);
 
 /* Frees the object that starts with `source` once no event of this round can refer to it. */

@@ -14,8 +14,8 @@
 int domain_create_zero(struct box *box);
 
 /*
- * Makes a guest with its store ring (grant ref 1), its console ring (ref 2) and a port for each, granted to and
- * waiting for domain 0.
+ * Makes a guest with its store ring (grant ref 1), its console ring (ref 2) and a port for each, granted to
+ * and waiting for domain 0.
  */
 int domain_create(struct box *box, const struct xb_domain_create *create);
 

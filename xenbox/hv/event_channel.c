@@ -26,6 +26,13 @@ static struct xb_port *port_find(struct box *box, uint16_t domid, uint32_t port)
     return port_at(box, domid, port);
 }
 
+/* Is the port connected? Programs can write the tables: what is read here is checked before it is followed. */
+static bool link_is_connected(uint64_t link)
+{
+    return XB_LINK_TYPE(link) == XB_PORT_INTERDOMAIN && XB_LINK_DOMID(link) < XB_MAX_DOMAINS &&
+           XB_LINK_PORT(link) < XB_MAX_PORTS;
+}
+
 static void port_deliver(struct box *box, uint16_t domid, uint32_t port)
 {
     struct xb_port *raised = port_at(box, domid, port);
@@ -131,7 +138,7 @@ static void port_free(struct box *box, uint16_t domid, uint32_t port)
     struct xb_port *closed = port_at(box, domid, port);
     uint64_t link = atomic_load(&closed->link);
 
-    if (XB_LINK_TYPE(link) == XB_PORT_INTERDOMAIN)
+    if (link_is_connected(link))
         atomic_store(&port_at(box, XB_LINK_DOMID(link), XB_LINK_PORT(link))->link,
                      XB_LINK(XB_PORT_UNBOUND, domid, 0));
     atomic_store(&closed->link, 0);
@@ -181,7 +188,7 @@ int port_send(struct box *box, uint16_t domid, uint32_t port)
     link = atomic_load(&sender->link);
     if (XB_LINK_TYPE(link) == XB_PORT_VIRQ)
         return -EINVAL;
-    if (XB_LINK_TYPE(link) == XB_PORT_INTERDOMAIN)
+    if (link_is_connected(link))
         port_deliver(box, XB_LINK_DOMID(link), XB_LINK_PORT(link));
     return 0;
 }

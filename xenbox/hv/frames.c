@@ -104,9 +104,9 @@ static void frame_free(struct box *box, uint32_t frame)
 {
     uint16_t owner = atomic_load(&box->tables->frame[frame].owner) - XB_OWNER(0);
 
-    /*
-     * It can only fail for lack of memory inside the kernel; a frame that is not clean is never used again.
-     */
+    if (owner >= XB_MAX_DOMAINS)
+        return; /* a program has written where it must not */
+    /* This can only fail for lack of memory in the kernel; a frame that is not clean is never used again. */
     if (fallocate(box->frames_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)frame * XB_FRAME_SIZE,
                   XB_FRAME_SIZE) < 0)
         return;

@@ -8,19 +8,21 @@
  * connections. The libraries do the hot operations (map, unmap, copy, notify, unmask) on the tables by
  * themselves, with atomics.
  *
- * Truth and caches. A live map record (struct xb_map, state XB_MAP_LIVE) is the truth: one is one pin. The pin
- * counts of struct xb_active and the in-use bits of the shared grant entry are functions of them, kept up to
- * date under the entry's lock. A process that dies inside an operation leaves at most one entry locked; the
- * hypervisor process then recounts that entry from all records, unlocks it, and drops the dead one's records.
+ * Truth and caches. A live map record (struct xb_map, state XB_MAP_LIVE) is the truth: one is one pin. The
+ * pin counts of struct xb_active and the in-use bits of the shared grant entry are functions of them, kept up
+ * to date under the entry's lock. A process that dies inside an operation leaves at most one entry locked;
+ * the hypervisor process then recounts that entry from all records, unlocks it, and drops the dead one's
+ * records.
  *
  * Lock of a grant entry: xb_active.lock holds the connection id of its owner, 0 when free. Before a library
  * takes it, it writes the entry's address to xb_conn.held, so that the reaper knows where to look. The
- * hypervisor process never waits for the lock: it marks the entry (XB_ACTIVE_*) and tries once; whoever unlocks
- * an entry looks at the mark afterwards and reports with XB_OP_RELEASED, and only then clears `held`. The mark
- * and the lock are both accessed with sequential consistency, so one of the two always sees the other.
+ * hypervisor process never waits for the lock: it marks the entry (XB_ACTIVE_*) and tries once; whoever
+ * unlocks an entry looks at the mark afterwards and reports with XB_OP_RELEASED, and only then clears `held`.
+ * The mark and the lock are both accessed with sequential consistency, so one of the two always sees the
+ * other.
  *
- * Every field that two processes access is atomic. Nothing here trusts a guest's programs to be correct, but it
- * is no security boundary: all processes of a box run as one user and can write all of it. The hypervisor
+ * Every field that two processes access is atomic. Nothing here trusts a guest's programs to be correct, but
+ * it is no security boundary: all processes of a box run as one user and can write all of it. The hypervisor
  * process checks every index it reads from here before it uses it.
  */
 #ifndef XENBOX_HV_LAYOUT_H
@@ -48,7 +50,7 @@
 #define XB_NO_FRAME 0u /* frame 0 is never handed out */
 #define XB_RESERVED_REFS 8u /* GNTTAB_NR_RESERVED_ENTRIES: refs 0 to 7 */
 #define XB_REF_STORE 1u /* GNTTAB_RESERVED_XENSTORE: a guest's xenstore ring */
-#define XB_REF_CONSOLE 2u /* a guest's console ring; ref 0 is never granted, it is what a forgotten ref reads as */
+#define XB_REF_CONSOLE 2u /* a guest's console ring; ref 0, which a forgotten ref reads as, is never granted */
 
 /* A connection id is unique for the life of a box: slot in the low 16 bits, generation above; never 0. */
 #define XB_CONN_SLOT(id) ((uint32_t)(id) & 0xffffu)
@@ -100,7 +102,7 @@ struct xb_port {
 
 #define XB_WORD(conn, flags) (((uint64_t)(flags) << 32) | (uint32_t)(conn))
 #define XB_WORD_CONN(word) ((uint32_t)(word))
-#define XB_PORT_PENDING ((uint64_t)1 << 32) /* arrived while masked (or with no listener), not delivered yet */
+#define XB_PORT_PENDING ((uint64_t)1 << 32) /* arrived while masked or with no listener, not delivered yet */
 #define XB_PORT_MASKED ((uint64_t)2 << 32) /* delivered to the listener, who has not unmasked it yet */
 
 /*

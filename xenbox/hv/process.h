@@ -2,8 +2,8 @@
 /*
  * process.h: the processes that are connected to a box.
  *
- * Each is watched by a pidfd, since a socket may live on in a forked child: when the process dies, its connections
- * are reaped. A domain's death and the end of the box kill by it.
+ * Each is watched by a pidfd, since a socket may live on in a forked child: when the process dies, its
+ * connections are reaped. A domain's death and the end of the box kill by it.
  */
 #ifndef XENBOX_HV_PROCESS_H
 #define XENBOX_HV_PROCESS_H
@@ -26,8 +26,8 @@ int process_get(struct box *box, pid_t pid, struct process **result);
 void process_put(struct box *box, struct process *process); /* may be NULL */
 
 /*
- * Kills the processes of a domain and hangs up on its kernel. A process with a connection of kind XB_CONN_TOOL
- * is the one that asks for such things, and is spared here and below.
+ * Kills the processes of a domain and hangs up on its kernel. A process with a connection of kind
+ * XB_CONN_TOOL is the one that asks for such things, and is spared here and below.
  */
 void process_kill_domain(struct box *box, uint16_t domid);
 

@@ -2,15 +2,15 @@
 /*
  * proto.h: what a client and the hypervisor process of a box say to each other.
  *
- * One SOCK_SEQPACKET connection a library handle, to the socket `hv` in the box directory ($XENBOX). A message is
- * one packet: struct xb_msg and up to XB_MAX_PAYLOAD bytes. A request gets exactly one answer with the same op,
- * unless its op is one-way. `error` of an answer is 0 or a positive errno, and then nothing follows the header.
- * Descriptors travel as SCM_RIGHTS.
+ * One SOCK_SEQPACKET connection a library handle, to the socket `hv` in the box directory ($XENBOX). A
+ * message is one packet: struct xb_msg and up to XB_MAX_PAYLOAD bytes. A request gets exactly one answer with
+ * the same op, unless its op is one-way. `error` of an answer is 0 or a positive errno, and then nothing
+ * follows the header. Descriptors travel as SCM_RIGHTS.
  *
- * What is bound to what: maps and shared pages belong to the process (the hypervisor process watches a pidfd of
- * the peer) and to the connection, whichever goes first, as a VMA and a file would. An evtchn handle is a pipe:
- * its read end is the handle's descriptor and carries 4-byte port numbers like /dev/xen/evtchn; ports are bound
- * to it for as long as any copy of the read end is open in any process.
+ * What is bound to what: maps and shared pages belong to the process (the hypervisor process watches a pidfd
+ * of the peer) and to the connection, whichever goes first, as a VMA and a file would. An evtchn handle is a
+ * pipe: its read end is the handle's descriptor and carries 4-byte port numbers like /dev/xen/evtchn; ports
+ * are bound to it for as long as any copy of the read end is open in any process.
  */
 #ifndef XENBOX_HV_PROTO_H
 #define XENBOX_HV_PROTO_H
@@ -76,7 +76,7 @@ struct xb_hello {
 };
 #define XB_HELLO_ADOPT 1u /* evtchn: one descriptor comes along, be a second connection to its handle */
 #define XB_HELLO_FDS 2u /* send the tables' and frames' descriptors (a process needs them once) */
-#define XB_HELLO_KERNEL 4u /* I play the domain's kernel: when it dies hang up on me, do not kill my process */
+#define XB_HELLO_KERNEL 4u /* I play the domain's kernel: when it dies hang up on me, do not kill me */
 
 struct xb_welcome {
     uint32_t conn; /* connection id: the journal of this connection */

@@ -14,7 +14,9 @@
 #define REFS_PER_FRAME (XB_FRAME_SIZE / (uint32_t)sizeof(grant_entry_v1_t))
 #define PINS_MAX 128u /* as many mappings of one page as Xen counts */
 
-/* A grant table grows by frames: a ref past the last one does not exist, before it one is merely not granted. */
+/*
+ * A grant table grows by frames: a ref past the last one does not exist, before it one is merely not granted.
+ */
 static uint32_t refs_of(const struct xb_domain *domain)
 {
     uint32_t used = atomic_load(&domain->ref_top);
