@@ -332,7 +332,8 @@ static void yield_device(struct device *device, const char *driver)
     char text[REASON_MAX];
 
     snprintf(text, sizeof(text),
-             "the kernel's driver %s has taken the device: unload it and keep it away with modprobe.d", driver);
+             "the kernel's driver %s has taken the device: unload it and keep it away with modprobe.d",
+             driver);
     report(device, text);
     start_plan(device, PLAN_YIELD);
 }
@@ -363,8 +364,8 @@ void device_look(struct device *device)
         start_plan(device, PLAN_FAIL);
         return;
     }
-    if (kernel_driver_find(KERNEL_DRIVER_DEVICES, device->family->name, device->domid, device->devid, driver,
-                           sizeof(driver))) {
+    if (nodes->view.is_present && kernel_driver_find(KERNEL_DRIVER_DEVICES, device->family->name,
+                                                     device->domid, device->devid, driver, sizeof(driver))) {
         yield_device(device, driver);
         return;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * state_storm.c: a frontend that gives a real ring and then writes its state at random as fast as the store takes
- * it, as no honest one does (catalogue C09, F01).
+ * state_storm.c: a frontend that gives a real ring with reads in it and then writes its state at random as fast as
+ * the store takes it, as no honest one does (catalogue C09, C14, F01).
  *
  *     state_storm [-c COUNT] [-s SEED] [-r STATES] [-f] DEVICE-DIRECTORY
  *
@@ -20,6 +20,12 @@
 #include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xenstore.h>
+
+#include "common/barrier.h"
+#include <xen/io/blkif.h>
+
+#define RING_BYTES 4096
+#define READS_MAX 16 /* in the ring at a time */
 
 static struct xs_handle *xs;
 static const char *dir;
@@ -45,6 +51,22 @@ static void write_number(const char *key, unsigned int value)
 
     snprintf(text, sizeof(text), "%u", value);
     write_key(key, text);
+}
+
+/* As many reads of the disk's first page as there is room for; what became of them is not looked at. */
+static void push_reads(blkif_front_ring_t *ring, uint32_t ref)
+{
+    while (ring->req_prod_pvt - ring->sring->rsp_prod < READS_MAX) {
+        blkif_request_t *request = RING_GET_REQUEST(ring, ring->req_prod_pvt);
+        memset(request, 0, sizeof(*request));
+        request->operation = BLKIF_OP_READ;
+        request->nr_segments = 1;
+        request->id = ring->req_prod_pvt;
+        request->seg[0].gref = ref;
+        request->seg[0].last_sect = 7;
+        ring->req_prod_pvt++;
+    }
+    RING_PUSH_REQUESTS(ring);
 }
 
 int main(int argc, char **argv)
@@ -81,14 +103,15 @@ int main(int argc, char **argv)
     xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
     if (!xs || !gntshr || !evtchn)
         die("no store, grants or event channels");
-    uint32_t ref;
-    void *ring = xengntshr_share_pages(gntshr, 0, 1, &ref, 1);
+    uint32_t refs[2];
+    void *pages = xengntshr_share_pages(gntshr, 0, 2, refs, 1);
     int port = xenevtchn_bind_unbound_port(evtchn, 0);
-    if (!ring || port < 0)
+    blkif_front_ring_t ring;
+    if (!pages || port < 0)
         die("no page or port to share");
-    /* An empty ring, whatever the layout: producers 0, event indexes 1. */
-    ((uint32_t *)ring)[1] = ((uint32_t *)ring)[3] = 1;
-    write_number("ring-ref", ref);
+    SHARED_RING_INIT((blkif_sring_t *)pages);
+    FRONT_RING_INIT(&ring, (blkif_sring_t *)pages, RING_BYTES);
+    write_number("ring-ref", refs[0]);
     write_number("event-channel", port);
     write_key("protocol", "x86_64-abi");
 
@@ -96,10 +119,12 @@ int main(int argc, char **argv)
         write_key("state", "4");
     for (unsigned int i = 0; i < count; i++) {
         char state[2] = { is_flood ? '4' : states[rand_r(&seed) % strlen(states)], '\0' };
+        push_reads(&ring, refs[1]);
+        xenevtchn_notify(evtchn, port);
         write_key("state", state);
     }
     write_key("state", "6");
-    xengntshr_unshare(gntshr, ring, 1);
+    xengntshr_unshare(gntshr, pages, 2);
     xenevtchn_close(evtchn);
     xengntshr_close(gntshr);
     xs_close(xs);
