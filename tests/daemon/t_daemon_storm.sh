@@ -21,9 +21,14 @@ resident_kib() {
     awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON/status"
 }
 
+descriptors() {
+    ls "/proc/$DAEMON/fd" | wc -l
+}
+
 in_guest "$DOM" "$STORM" -c 300 "$FRONT"
 wait_store "$BACK/state" 6
 before=$(resident_kib)
+before_fds=$(descriptors)
 
 say "random states, and states that connect and close in turn"
 in_guest "$CALM" xenfront blk verify -q -s 8M --seed 7 "$VDEV" &
@@ -43,6 +48,14 @@ in_guest "$CALM" xenfront blk verify -q -s 1M "$VDEV"
 after=$(resident_kib)
 say "resident before $before KiB, after $after KiB"
 [ -n "$XS_SANITIZERS" ] || [ "$after" -lt $((before + 4096)) ] || fail "memory grew from $before to $after KiB"
+
+say "frontends that come and go leave no descriptors behind"
+for seed in {1..30}; do
+    in_guest "$DOM" "$STORM" -s "$seed" -c 20 -r 34 "$FRONT"
+done
+wait_store "$BACK/state" 6
+after_fds=$(descriptors)
+[ "$after_fds" -lt $((before_fds + 12)) ] || fail "$before_fds descriptors have become $after_fds"
 
 say "the device works"
 in_guest "$DOM" xenfront blk verify -q -s 8M "$VDEV"

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -27,10 +28,33 @@ static struct sinks_entry *sinks_find(const struct sinks *sinks, uint32_t id)
     return &sinks->entry[at];
 }
 
+/* Nobody reads from the pipe any more. */
+static bool sink_is_dead(int fd)
+{
+    struct pollfd wait = { .fd = fd };
+
+    return fd < 0 || (poll(&wait, 1, 0) == 1 && (wait.revents & POLLERR));
+}
+
+/*
+ * Makes room: first by letting go of the handles that have been closed meanwhile, since a backend meets a new one
+ * with each frontend that comes, and twice as much where that does not help.
+ */
 static int sinks_grow(struct sinks *sinks)
 {
-    struct sinks grown = { .size = sinks->size ? 2 * sinks->size : SINKS_FIRST_SIZE };
+    struct sinks grown = { .size = sinks->size ? sinks->size : SINKS_FIRST_SIZE };
+    uint32_t alive = 0;
 
+    for (uint32_t i = 0; i < sinks->size; i++) {
+        struct sinks_entry *entry = &sinks->entry[i];
+        if (entry->id && entry->fd >= 0 && sink_is_dead(entry->fd)) {
+            close(entry->fd);
+            entry->fd = -1;
+        }
+        alive += entry->id && entry->fd >= 0;
+    }
+    while (4 * (alive + 1) > grown.size)
+        grown.size *= 2;
     grown.entry = calloc(grown.size, sizeof(*grown.entry));
     if (!grown.entry)
         return -ENOMEM;
