@@ -8,7 +8,7 @@
 need jq
 
 LOAD=$XS_BUILDDIR/tests/xenstore/xs_load
-DOMAINS=24
+DOMAINS=18
 KEPT=16 # descriptors that the library may keep
 
 # What the parts of the box hold: mappings of xenstored and descriptors of each.
