@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "frontend/blkfront.h"
+#include "frontend/quiet.h"
 
 struct xenfront_buffer {
     struct xenfront_blk *blk;
@@ -183,7 +184,7 @@ struct xenfront_buffer *xenfront_buffer_new(struct xenfront_blk *blk, size_t len
     buffer = calloc(1, sizeof(*buffer));
     if (!buffer)
         goto fail;
-    buffer->shr = xengntshr_open(NULL, 0);
+    buffer->shr = xengntshr_open(&quiet_logger, 0);
     err = buffer->shr ? region_init(&buffer->region, buffer->shr, blk->attach.backend_domid, (uint32_t)pages)
                       : -errno;
     if (err < 0) {

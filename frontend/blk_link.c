@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontend/blk_link.h"
+#include "frontend/quiet.h"
 
 /* A grant that fails is nearly always a limit: say which ones there are, and what to do. */
 static int share_error(struct front_error *error, int err, uint32_t pages, uint32_t domid)
@@ -31,13 +32,13 @@ int blk_link_init(struct blk_link *link, uint32_t domid, uint32_t data_pages, st
 
     memset(link, 0, sizeof(*link));
     link->domid = domid;
-    link->shr = xengntshr_open(NULL, 0);
+    link->shr = xengntshr_open(&quiet_logger, 0);
     if (!link->shr) {
         err =
             front_error_set(error, -errno, "cannot open gntalloc (module xen-gntalloc): %s", strerror(errno));
         goto fail;
     }
-    link->evtchn = xenevtchn_open(NULL, 0);
+    link->evtchn = xenevtchn_open(&quiet_logger, 0);
     if (!link->evtchn) {
         err = front_error_set(error, -errno, "cannot open evtchn (module xen-evtchn): %s", strerror(errno));
         goto fail;

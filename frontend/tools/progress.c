@@ -39,6 +39,8 @@ void progress_show(struct progress *progress, uint64_t done)
         fprintf(stderr, "\r%s %.1f MB, %.0f MB/s  ", progress->what, (double)done / 1e6, rate);
         return;
     }
+    if (done > progress->total) /* a total may be an estimate */
+        done = progress->total;
     filled = (int)((double)done * BAR_WIDTH / (double)progress->total);
     fprintf(stderr, "\r%s [%.*s%*s] %3d%% of %.1f MB, %.0f MB/s  ", progress->what, filled,
             "################################", BAR_WIDTH - filled, "",
