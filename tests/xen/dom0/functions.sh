@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What a case's dom0() can use. A guest is named after its role ("guest" where there is one); its initramfs runs the
-# same case file's guest() with the words that were given to guest_create.
+# What a case's dom0() can use. A guest is named after its role ("guest" where there is one); its initramfs
+# runs the same case file's guest() with the words that were given to guest_create.
 
 fail() { echo "reason: $*"; exit 1; }
 skip() { echo "reason: $*"; exit 77; }
@@ -17,7 +17,8 @@ until_true() {
     done
 }
 
-# guest_create NAME pv|pvh [LINE-OF-XL-CONFIG...]: creates and starts a domain. GUEST_WORDS go to its guest() .
+# guest_create NAME pv|pvh [LINE-OF-XL-CONFIG...]: creates and starts a domain. GUEST_WORDS go to its guest()
+# .
 guest_create() {
     local name=$1 type=$2
     shift 2
@@ -90,6 +91,20 @@ disk_line() {
     shift 2
     [ $# = 0 ] || line=$(printf '%s' "$line"; printf ',%s' "$@")
     echo "$line,target=$target"
+}
+
+# disk_check_linux IMAGE, disk_check_xenfront IMAGE: dom0 finds what the guest's disk_verify_... left.
+disk_check_linux() {
+    e2fsck -f -n "$1"
+    mkdir -p /run/case/mnt
+    mount -o ro,loop "$1" /run/case/mnt
+    (cd /run/case/mnt/tree && sha256sum -c --quiet ../sums) || fail "dom0 finds other bytes than the guest wrote"
+    umount /run/case/mnt
+}
+disk_check_xenfront() {
+    local sum
+    sum=$(guest_console guest | sed -n 's/^sum: //p')
+    [ "$(head -c 8388608 "$1" | sha256sum)" = "$sum" ] || fail "dom0 finds other bytes than the guest wrote"
 }
 
 # store_is_clean: no device is left, and none was made again.

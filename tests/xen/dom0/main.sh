@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Goes through /xen/list: runs each case with its time limit, cleans up after it, looks at the kernels' logs, and
-# reports over the serial port named "results" (host/machine.sh says how).
+# Goes through /xen/list: runs each case with its time limit, cleans up after it, looks at the kernels' logs,
+# and reports over the serial port named "results" (host/machine.sh says how).
 
 for name in /sys/class/virtio-ports/*/name; do
     [ "$(cat "$name")" = results ] && port=/dev/$(basename "$(dirname "$name")")

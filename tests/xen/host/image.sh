@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Builds what is booted. The base (hypervisor, kernel, dom0's and the guests' programs) comes from Debian packages
-# and is cached under a key of their versions; the overlay (our programs and the cases) is made anew for each
-# run. Nothing is installed on the host except the tools that it lacks.
+# Builds what is booted. The base (hypervisor, kernel, dom0's and the guests' programs) comes from Debian
+# packages and is cached under a key of their versions; the overlay (our programs and the cases) is made anew
+# for each run. Nothing is installed on the host except the tools that it lacks.
 
 say() { printf '%s\n' "xen: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -10,8 +10,9 @@ die() { say "$*"; exit 1; }
 host_prepare() {
     # shellcheck disable=SC2086
     packages_ensure $XEN_HOST_PACKAGES || exit 1
-    [ "$(id -u)" = 0 ] || die "root is needed: dom0's packages are unpacked as root, their tools run in a chroot"
-    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || apt-get -q update >&2 || die "apt-get update failed"
+    [ "$(id -u)" = 0 ] || die "root is needed: the tools of the packages that are unpacked run in a chroot"
+    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || apt-get -q update >&2 ||
+        die "apt-get update failed"
 }
 
 # Prints "name version" of every package of the base: apt resolves them as for a machine that has nothing.
@@ -35,7 +36,10 @@ packages_fetch() {
     if [ ${#want[@]} != 0 ]; then
         say "downloading ${#want[@]} packages"
         (cd "$XEN_CACHE/packages" && apt-get -q -o APT::Sandbox::User=root download "${want[@]}") \
-            >"$XEN_WORK/apt.log" 2>&1 || { tail -n 5 "$XEN_WORK/apt.log" >&2 && die "apt-get download failed"; }
+            >"$XEN_WORK/apt.log" 2>&1 || {
+            tail -n 5 "$XEN_WORK/apt.log" >&2
+            die "apt-get download failed"
+        }
     fi
     while read -r name version; do
         file=$(compgen -G "$XEN_CACHE/packages/${name}_${version//:/%3a}_*.deb") ||
@@ -49,7 +53,7 @@ kernel_unpack() {
     local magic offset tool
     while read -r magic tool; do
         for offset in $(LC_ALL=C grep -abo -P "$magic" "$1" | cut -d: -f1); do
-            tail -c "+$((offset + 1))" "$1" | $tool 2>/dev/null > "$2" || true # what follows the kernel is noise
+            tail -c "+$((offset + 1))" "$1" | $tool 2>/dev/null > "$2" || true # more follows
             [ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] && return
         done
     done <<'MAGICS'
@@ -201,7 +205,8 @@ base_build() {
 }
 
 # Our own programs, built without sanitizers from a copy of the sources, so that neither an in-tree nor a
-# sanitized build of the user's is in the way. STAGE is where they are installed, BUILD where test programs are.
+# sanitized build of the user's is in the way. STAGE is where they are installed, BUILD where test programs
+# are.
 programs_build() {
     local source=$XEN_WORK/source
     STAGE=$XEN_WORK/stage
@@ -224,8 +229,8 @@ programs_build() {
     rm -rf "$STAGE"
     mkdir -p "$STAGE/usr/bin"
     # shellcheck disable=SC2086
-    { timeout 900 make -C "$BUILD" -j2 && make -C "$BUILD" $XEN_TEST_PROGRAMS && make -C "$BUILD" install DESTDIR="$STAGE"; } \
-        >"$XEN_WORK/build.log" 2>&1 || build_failed
+    { timeout 900 make -C "$BUILD" -j2 all && make -C "$BUILD" $XEN_TEST_PROGRAMS &&
+        make -C "$BUILD" install DESTDIR="$STAGE"; } >"$XEN_WORK/build.log" 2>&1 || build_failed
     for program in $XEN_TEST_PROGRAMS; do
         install -D -m 755 "$BUILD/$program" "$STAGE/usr/bin/${program##*/}"
     done

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Boots the image under QEMU and follows what dom0 reports. dom0's console goes to a log; results come through a
-# virtio serial port of their own, so that no kernel message can get between them.
+# Boots the image under QEMU and follows what dom0 reports. dom0's console goes to a log; results come through
+# a virtio serial port of their own, so that no kernel message can get between them.
 #
 # A report is one line: "up" (the toolstack works), "begin CASE SECONDS", "log TEXT" (of the case that runs),
 # "end CASE pass|fail|skip SECONDS REASON", "over" (the list is done).
@@ -25,8 +25,9 @@ machine_stop() {
     MACHINE_PID=
 }
 
-# Runs the cases of list $1 in one boot and calls case_begin, case_end for each as it happens. Returns 0 when the list was
-# gone through, 1 when the machine died or hung; the case that it was busy with has been reported as failed then.
+# Runs the cases of list $1 in one boot and calls case_begin, case_end for each as it happens. Returns 0 when
+# the list was gone through, 1 when the machine died or hung; the case that it was busy with has been reported
+# as failed then.
 machine_run() {
     local list=$1 fifo=$XEN_WORK/results console=$2 line case='' seconds word rest limit=$XEN_BOOT_LIMIT over=1
     rm -f "$fifo"

@@ -18,18 +18,18 @@ typedef xengnttab_grant_copy_segment_t segment;
 
 static segment copy_from(struct check_env *env, uint32_t ref, uint16_t offset, void *to, uint16_t length)
 {
-    return (segment){.source.foreign = {.ref = ref, .offset = offset, .domid = env->domid},
-                     .dest.virt = to,
-                     .len = length,
-                     .flags = GNTCOPY_source_gref};
+    return (segment){ .source.foreign = { .ref = ref, .offset = offset, .domid = env->domid },
+                      .dest.virt = to,
+                      .len = length,
+                      .flags = GNTCOPY_source_gref };
 }
 
 static segment copy_to(struct check_env *env, uint32_t ref, uint16_t offset, void *from, uint16_t length)
 {
-    return (segment){.dest.foreign = {.ref = ref, .offset = offset, .domid = env->domid},
-                     .source.virt = from,
-                     .len = length,
-                     .flags = GNTCOPY_dest_gref};
+    return (segment){ .dest.foreign = { .ref = ref, .offset = offset, .domid = env->domid },
+                      .source.virt = from,
+                      .len = length,
+                      .flags = GNTCOPY_dest_gref };
 }
 
 static uint8_t buffer[4 * PAGE] __attribute__((aligned(PAGE)));
@@ -37,8 +37,8 @@ static uint8_t buffer[4 * PAGE] __attribute__((aligned(PAGE)));
 static void copy_moves_both_ways(struct check_env *env)
 {
     struct share share = peer_share(env, 2, true);
-    segment segments[2] = {copy_from(env, share.refs[0], 0, buffer, PAGE),
-                           copy_to(env, share.refs[1], 0, buffer + PAGE, PAGE)};
+    segment segments[2] = { copy_from(env, share.refs[0], 0, buffer, PAGE),
+                            copy_to(env, share.refs[1], 0, buffer + PAGE, PAGE) };
 
     pattern_fill(buffer + PAGE, 3, 1);
     EXPECT(env, !xengnttab_grant_copy(env->gnttab, 2, segments), "copy: %s", errno_name(errno));
@@ -51,29 +51,32 @@ static void copy_moves_both_ways(struct check_env *env)
 static void copy_keeps_neighbours(struct check_env *env)
 {
     struct share share = peer_share(env, 1, true);
-    segment segments[2] = {copy_from(env, share.refs[0], 1000, buffer + PAGE - 300, 700), /* over a page's end */
-                           copy_to(env, share.refs[0], 512, buffer + 3 * PAGE, 512)};
+    segment segments[2] = { copy_from(env, share.refs[0], 1000, buffer + PAGE - 300,
+                                      700), /* over a page's end */
+                            copy_to(env, share.refs[0], 512, buffer + 3 * PAGE, 512) };
 
     memset(buffer, 0, sizeof(buffer));
     EXPECT(env, !xengnttab_grant_copy(env->gnttab, 2, segments), "copy: %s", errno_name(errno));
-    EXPECT(env, segments[0].status == GNTST_okay, "status %d of a copy over a page's end", segments[0].status);
+    EXPECT(env, segments[0].status == GNTST_okay, "status %d of a copy over a page's end",
+           segments[0].status);
     for (int i = 0; i < 700; i++)
         EXPECT(env, buffer[PAGE - 300 + i] == pattern_byte(1, 0, 1000 + i), "byte %d differs", i);
     EXPECT(env, !buffer[PAGE - 301] && !buffer[PAGE + 400], "a neighbour was written");
     EXPECT(env, !strcmp(peer_ask(env, "peek %u 0 512", share.id), "0"), "the first byte is not ours");
     EXPECT(env, !strcmp(peer_ask(env, "peek %u 0 1023", share.id), "0"), "the last byte is not ours");
     EXPECT(env, atoi(peer_ask(env, "peek %u 0 511", share.id)) == pattern_byte(1, 0, 511), "the byte before");
-    EXPECT(env, atoi(peer_ask(env, "peek %u 0 1024", share.id)) == pattern_byte(1, 0, 1024), "the byte behind");
+    EXPECT(env, atoi(peer_ask(env, "peek %u 0 1024", share.id)) == pattern_byte(1, 0, 1024),
+           "the byte behind");
 }
 
 static void copy_fails_by_segment(struct check_env *env)
 {
     struct share share = peer_share(env, 2, true), fixed = peer_share(env, 1, false);
-    segment segments[5] = {copy_from(env, share.refs[0], 0, buffer, PAGE),
-                           copy_from(env, BAD_REF, 0, buffer + PAGE, PAGE),
-                           copy_from(env, share.refs[1], 0, buffer + 2 * PAGE, PAGE),
-                           copy_to(env, fixed.refs[0], 0, buffer, 512),
-                           copy_from(env, fixed.refs[0], 0, buffer + 3 * PAGE, PAGE)};
+    segment segments[5] = { copy_from(env, share.refs[0], 0, buffer, PAGE),
+                            copy_from(env, BAD_REF, 0, buffer + PAGE, PAGE),
+                            copy_from(env, share.refs[1], 0, buffer + 2 * PAGE, PAGE),
+                            copy_to(env, fixed.refs[0], 0, buffer, 512),
+                            copy_from(env, fixed.refs[0], 0, buffer + 3 * PAGE, PAGE) };
 
     memset(buffer, 0, sizeof(buffer));
     EXPECT(env, !xengnttab_grant_copy(env->gnttab, 5, segments), "copy: %s", errno_name(errno));
@@ -84,13 +87,14 @@ static void copy_fails_by_segment(struct check_env *env)
     EXPECT(env, segments[3].status == GNTST_general_error, "into a read-only grant: %d, expected %d",
            segments[3].status, GNTST_general_error);
     EXPECT(env, segments[4].status == GNTST_okay, "from a read-only grant: %d", segments[4].status);
-    EXPECT(env, pattern_matches(buffer, 1, 0) && pattern_matches(buffer + 2 * PAGE, 1, 1), "bytes of the good ones");
+    EXPECT(env, pattern_matches(buffer, 1, 0) && pattern_matches(buffer + 2 * PAGE, 1, 1),
+           "bytes of the good ones");
     EXPECT(env, !buffer[PAGE] && !buffer[2 * PAGE - 1], "bytes of the bad one");
 }
 
 static void copy_refuses_a_bad_domain(struct check_env *env)
 {
-    segment segments[1] = {copy_from(env, 8, 0, buffer, PAGE)};
+    segment segments[1] = { copy_from(env, 8, 0, buffer, PAGE) };
 
     segments[0].source.foreign.domid = 999;
     EXPECT(env, !xengnttab_grant_copy(env->gnttab, 1, segments), "copy: %s", errno_name(errno));
@@ -102,7 +106,7 @@ static void copy_refuses_nonsense(struct check_env *env)
 {
     struct share share = peer_share(env, 1, true);
     segment over = copy_from(env, share.refs[0], 4000, buffer, 200);
-    segment local = {.source.virt = buffer, .dest.virt = buffer + PAGE, .len = 16};
+    segment local = { .source.virt = buffer, .dest.virt = buffer + PAGE, .len = 16 };
     segment wild = copy_from(env, share.refs[0], 0, (void *)(uintptr_t)PAGE, 16);
 
     EXPECT_ERRNO(env, xengnttab_grant_copy(env->gnttab, 1, &over), EINVAL);
@@ -123,14 +127,15 @@ static void copy_of_nothing(struct check_env *env)
 static void copy_between_grants(struct check_env *env)
 {
     struct share share = peer_share(env, 2, true);
-    segment both = {.source.foreign = {.ref = share.refs[0], .offset = 0, .domid = env->domid},
-                    .dest.foreign = {.ref = share.refs[1], .offset = 0, .domid = env->domid},
-                    .len = PAGE,
-                    .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref};
+    segment both = { .source.foreign = { .ref = share.refs[0], .offset = 0, .domid = env->domid },
+                     .dest.foreign = { .ref = share.refs[1], .offset = 0, .domid = env->domid },
+                     .len = PAGE,
+                     .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref };
 
     EXPECT(env, !xengnttab_grant_copy(env->gnttab, 1, &both), "copy: %s", errno_name(errno));
     EXPECT(env, both.status == GNTST_okay, "status %d", both.status);
-    EXPECT(env, atoi(peer_ask(env, "peek %u 1 77", share.id)) == pattern_byte(1, 0, 77), "nothing was copied");
+    EXPECT(env, atoi(peer_ask(env, "peek %u 1 77", share.id)) == pattern_byte(1, 0, 77),
+           "nothing was copied");
 }
 
 static void copy_of_many_segments(struct check_env *env)
@@ -170,14 +175,14 @@ static void copy_refuses_a_mapped_page(struct check_env *env)
 }
 
 const struct check check_copy_list[] = {
-    {"copy-moves-both-ways", copy_moves_both_ways},
-    {"copy-keeps-neighbours", copy_keeps_neighbours},
-    {"copy-fails-by-segment", copy_fails_by_segment},
-    {"copy-refuses-a-bad-domain", copy_refuses_a_bad_domain},
-    {"copy-refuses-nonsense", copy_refuses_nonsense},
-    {"copy-of-nothing", copy_of_nothing},
-    {"copy-between-grants", copy_between_grants},
-    {"copy-of-many-segments", copy_of_many_segments},
-    {"copy-refuses-a-mapped-page", copy_refuses_a_mapped_page},
-    {NULL, NULL},
+    { "copy-moves-both-ways", copy_moves_both_ways },
+    { "copy-keeps-neighbours", copy_keeps_neighbours },
+    { "copy-fails-by-segment", copy_fails_by_segment },
+    { "copy-refuses-a-bad-domain", copy_refuses_a_bad_domain },
+    { "copy-refuses-nonsense", copy_refuses_nonsense },
+    { "copy-of-nothing", copy_of_nothing },
+    { "copy-between-grants", copy_between_grants },
+    { "copy-of-many-segments", copy_of_many_segments },
+    { "copy-refuses-a-mapped-page", copy_refuses_a_mapped_page },
+    { NULL, NULL },
 };

@@ -18,7 +18,7 @@
 #define SOON 2000
 #define NEVER 100
 
-/* In a process of its own: binds, maps with both kinds of notification, says so, and ends as told or waits. */
+/* A process that binds, maps with both kinds of notification, says so, and ends as told or waits. */
 static pid_t victim_start(struct check_env *env, uint32_t ref, int remote, bool exits)
 {
     int ready[2];
@@ -68,7 +68,8 @@ static void mapper_dies(struct check_env *env, bool exits)
     EXPECT(env, port > 0, "the peer's port cannot be bound again: %s", errno_name(errno));
     peer_ask(env, "unmask %d", remote);
     EXPECT(env, !xenevtchn_notify(env->evtchn, port), "notify: %s", errno_name(errno));
-    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote, "no event over the channel that was bound again");
+    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote,
+           "no event over the channel that was bound again");
     xengnttab_unmap(env->gnttab, page, 1);
 }
 
@@ -142,10 +143,10 @@ static void unshare_notifies_the_mapper(struct check_env *env)
 }
 
 const struct check check_death_list[] = {
-    {"kill-of-the-mapper-notifies", kill_of_the_mapper_notifies},
-    {"exit-of-the-mapper-notifies", exit_of_the_mapper_notifies},
-    {"kill-of-the-mapper-leaks-no-count", kill_of_the_mapper_leaks_no_count},
-    {"kill-of-the-sharer-leaves-the-page", kill_of_the_sharer_leaves_the_page},
-    {"unshare-notifies-the-mapper", unshare_notifies_the_mapper},
-    {NULL, NULL},
+    { "kill-of-the-mapper-notifies", kill_of_the_mapper_notifies },
+    { "exit-of-the-mapper-notifies", exit_of_the_mapper_notifies },
+    { "kill-of-the-mapper-leaks-no-count", kill_of_the_mapper_leaks_no_count },
+    { "kill-of-the-sharer-leaves-the-page", kill_of_the_sharer_leaves_the_page },
+    { "unshare-notifies-the-mapper", unshare_notifies_the_mapper },
+    { NULL, NULL },
 };

@@ -51,10 +51,12 @@ static void event_goes_both_ways(struct check_env *env)
 
 static void binding_sets_pending(struct check_env *env)
 {
-    int remote = atoi(peer_ask(env, "bind")), port = xenevtchn_bind_interdomain(env->evtchn, env->domid, remote);
+    int remote = atoi(peer_ask(env, "bind")),
+        port = xenevtchn_bind_interdomain(env->evtchn, env->domid, remote);
 
     EXPECT(env, port > 0, "bind_interdomain: %s", errno_name(errno));
-    EXPECT(env, event_wait(env->evtchn, SOON) == (evtchn_port_t)port, "the one who binds gets no first event");
+    EXPECT(env, event_wait(env->evtchn, SOON) == (evtchn_port_t)port,
+           "the one who binds gets no first event");
     EXPECT(env, !strcmp(peer_ask(env, "wait %d", NEVER), "0"), "the other end gets one");
 }
 
@@ -62,7 +64,7 @@ static void unbound_port_sends_nothing(struct check_env *env)
 {
     int remote = atoi(peer_ask(env, "bind")), port;
 
-    /* Before anyone bound it, a notification is dropped without an error; the binder's first event makes up for it. */
+    /* Dropped without an error; the first event of the one who binds makes up for it. */
     EXPECT(env, !strcmp(peer_try(env, "notify %d", remote), "ok 0"), "notify on an unbound port fails");
     port = xenevtchn_bind_interdomain(env->evtchn, env->domid, remote);
     EXPECT(env, event_wait(env->evtchn, SOON) == (evtchn_port_t)port, "no first event");
@@ -121,7 +123,8 @@ static void many_ports_in_one_read(struct check_env *env)
             seen |= (unsigned int)(got[i] == (evtchn_port_t)port[j]) << j;
     EXPECT(env, seen == 0xff, "not each port once: %x", seen);
     EXPECT_ERRNO(env, read(fd, got, 2), 0); /* less than one port: nothing */
-    EXPECT(env, write(fd, port, sizeof(port)) == sizeof(port), "unmask of eight in a write: %s", errno_name(errno));
+    EXPECT(env, write(fd, port, sizeof(port)) == sizeof(port), "unmask of eight in a write: %s",
+           errno_name(errno));
     for (int i = 0; i < 8; i++)
         peer_ask(env, "notify %d", remote[i]);
     EXPECT(env, read(fd, got, 3 * sizeof(got[0])) == 3 * sizeof(got[0]), "a short read");
@@ -169,13 +172,14 @@ static void unbind_frees_both_ends(struct check_env *env)
     again = xenevtchn_bind_interdomain(env->evtchn, env->domid, remote);
     EXPECT(env, again > 0, "the peer's port cannot be bound again: %s", errno_name(errno));
     EXPECT(env, !xenevtchn_notify(env->evtchn, again), "notify: %s", errno_name(errno));
-    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote, "no event over the channel that was bound again");
+    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote,
+           "no event over the channel that was bound again");
 }
 
 static void unbind_leaves_what_was_queued(struct check_env *env)
 {
     int remote, port = event_connect(env, env->evtchn, &remote);
-    struct pollfd pfd = {.fd = xenevtchn_fd(env->evtchn), .events = POLLIN};
+    struct pollfd pfd = { .fd = xenevtchn_fd(env->evtchn), .events = POLLIN };
 
     peer_ask(env, "notify %d", remote);
     EXPECT(env, poll(&pfd, 1, SOON) == 1, "no event");
@@ -203,8 +207,8 @@ static void fdopen_in_another_process(struct check_env *env)
     if (!child) {
         xenevtchn_handle *inherited = xenevtchn_fdopen(&quiet, xenevtchn_fd(env->evtchn), 0);
 
-        _exit(!inherited || xenevtchn_notify(inherited, port) || event_wait(inherited, SOON) != (evtchn_port_t)port ||
-              xenevtchn_unmask(inherited, port));
+        _exit(!inherited || xenevtchn_notify(inherited, port) ||
+              event_wait(inherited, SOON) != (evtchn_port_t)port || xenevtchn_unmask(inherited, port));
     }
     EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote, "no event from the other process");
     peer_ask(env, "unmask %d", remote);
@@ -214,7 +218,8 @@ static void fdopen_in_another_process(struct check_env *env)
     /* It consumed and unmasked the event; the port lives on with the descriptor that is left. */
     EXPECT(env, !event_wait(env->evtchn, NEVER), "the event came twice");
     peer_ask(env, "notify %d", remote);
-    EXPECT(env, event_wait(env->evtchn, SOON) == (evtchn_port_t)port, "no event after the other process is gone");
+    EXPECT(env, event_wait(env->evtchn, SOON) == (evtchn_port_t)port,
+           "no event after the other process is gone");
 }
 
 static void fdopen_refuses_nonsense(struct check_env *env)
@@ -229,8 +234,10 @@ static void descriptor_is_close_on_exec(struct check_env *env)
 {
     xenevtchn_handle *open = xenevtchn_open(&quiet, XENEVTCHN_NO_CLOEXEC);
 
-    EXPECT(env, fcntl(xenevtchn_fd(env->evtchn), F_GETFD) & FD_CLOEXEC, "the event channel's descriptor is not");
-    EXPECT(env, fcntl(xengnttab_fd(env->gnttab), F_GETFD) & FD_CLOEXEC, "the grant table's descriptor is not");
+    EXPECT(env, fcntl(xenevtchn_fd(env->evtchn), F_GETFD) & FD_CLOEXEC,
+           "the event channel's descriptor is not");
+    EXPECT(env, fcntl(xengnttab_fd(env->gnttab), F_GETFD) & FD_CLOEXEC,
+           "the grant table's descriptor is not");
     EXPECT(env, open && !(fcntl(xenevtchn_fd(open), F_GETFD) & FD_CLOEXEC), "NO_CLOEXEC is ignored");
     xenevtchn_close(open);
 }
@@ -258,26 +265,27 @@ static void ports_are_small_numbers(struct check_env *env)
     EXPECT(env, first > 0 && first < 4096, "port %d", first);
     EXPECT(env, !xenevtchn_unbind(env->evtchn, first), "unbind: %s", errno_name(errno));
     second = xenevtchn_bind_unbound_port(env->evtchn, env->domid);
-    EXPECT(env, second == first, "port %d after an unbind of %d: a free number is given out again", second, first);
+    EXPECT(env, second == first, "port %d after an unbind of %d: a free number is given out again", second,
+           first);
 }
 
 const struct check check_event_list[] = {
-    {"event-goes-both-ways", event_goes_both_ways},
-    {"binding-sets-pending", binding_sets_pending},
-    {"unbound-port-sends-nothing", unbound_port_sends_nothing},
-    {"port-stays-masked-until-unmasked", port_stays_masked_until_unmasked},
-    {"unmask-of-an-unmasked-port", unmask_of_an_unmasked_port},
-    {"pending-does-not-block-when-told", pending_does_not_block_when_told},
-    {"many-ports-in-one-read", many_ports_in_one_read},
-    {"bind-refuses-nonsense", bind_refuses_nonsense},
-    {"handle-owns-its-ports", handle_owns_its_ports},
-    {"unbind-frees-both-ends", unbind_frees_both_ends},
-    {"unbind-leaves-what-was-queued", unbind_leaves_what_was_queued},
-    {"peer-close-leaves-our-port", peer_close_leaves_our_port},
-    {"fdopen-in-another-process", fdopen_in_another_process},
-    {"fdopen-refuses-nonsense", fdopen_refuses_nonsense},
-    {"descriptor-is-close-on-exec", descriptor_is_close_on_exec},
-    {"restrict-binds-to-one-domain", restrict_binds_to_one_domain},
-    {"ports-are-small-numbers", ports_are_small_numbers},
-    {NULL, NULL},
+    { "event-goes-both-ways", event_goes_both_ways },
+    { "binding-sets-pending", binding_sets_pending },
+    { "unbound-port-sends-nothing", unbound_port_sends_nothing },
+    { "port-stays-masked-until-unmasked", port_stays_masked_until_unmasked },
+    { "unmask-of-an-unmasked-port", unmask_of_an_unmasked_port },
+    { "pending-does-not-block-when-told", pending_does_not_block_when_told },
+    { "many-ports-in-one-read", many_ports_in_one_read },
+    { "bind-refuses-nonsense", bind_refuses_nonsense },
+    { "handle-owns-its-ports", handle_owns_its_ports },
+    { "unbind-frees-both-ends", unbind_frees_both_ends },
+    { "unbind-leaves-what-was-queued", unbind_leaves_what_was_queued },
+    { "peer-close-leaves-our-port", peer_close_leaves_our_port },
+    { "fdopen-in-another-process", fdopen_in_another_process },
+    { "fdopen-refuses-nonsense", fdopen_refuses_nonsense },
+    { "descriptor-is-close-on-exec", descriptor_is_close_on_exec },
+    { "restrict-binds-to-one-domain", restrict_binds_to_one_domain },
+    { "ports-are-small-numbers", ports_are_small_numbers },
+    { NULL, NULL },
 };

@@ -18,7 +18,7 @@
 #define BAD_REF 0x00ffffff /* beyond every table */
 
 /* How often one page can be mapped: Xen counts 128 a kind; a PV kernel takes two for each mapping. */
-static const int mappings_most[] = {[MEMORY_AUTOTRANSLATED] = 128, [MEMORY_PV] = 64};
+static const int mappings_most[] = { [MEMORY_AUTOTRANSLATED] = 128, [MEMORY_PV] = 64 };
 
 static void map_shows_both_sides(struct check_env *env)
 {
@@ -102,7 +102,7 @@ static void map_refuses_nonsense(struct check_env *env)
 static void map_fails_as_a_whole(struct check_env *env)
 {
     struct share share = peer_share(env, 3, true);
-    uint32_t refs[3] = {share.refs[0], BAD_REF, share.refs[2]};
+    uint32_t refs[3] = { share.refs[0], BAD_REF, share.refs[2] };
     void *pages;
 
     for (int i = 0; i < mappings_most[env->memory] + 10; i++) /* none of the good ones may leak a count */
@@ -132,7 +132,8 @@ static void map_limit_of_one_page(struct check_env *env)
     void *pages[300];
     int count = 0, error = 0;
 
-    while (count < 300 && (pages[count] = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW)))
+    while (count < 300 &&
+           (pages[count] = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW)))
         count++;
     error = errno;
     for (int i = 0; i < count; i++)
@@ -171,7 +172,8 @@ static void unmap_wants_what_was_mapped(struct check_env *env)
     EXPECT_ERRNO(env, xengnttab_unmap(env->gnttab, pages, 0), EINVAL);
     EXPECT_ERRNO(env, xengnttab_unmap(env->gnttab, pages + PAGE, 2), EINVAL);
     EXPECT_ERRNO(env, xengnttab_unmap(env->gnttab, &local, 1), EINVAL);
-    EXPECT(env, pattern_matches(pages, 1, 0) && pattern_matches(pages + 2 * PAGE, 1, 2), "a refused unmap unmapped");
+    EXPECT(env, pattern_matches(pages, 1, 0) && pattern_matches(pages + 2 * PAGE, 1, 2),
+           "a refused unmap unmapped");
     EXPECT(env, !xengnttab_unmap(env->gnttab, pages, 3), "unmap: %s", errno_name(errno));
     EXPECT_ERRNO(env, xengnttab_unmap(env->gnttab, pages, 3), EINVAL);
 }
@@ -184,7 +186,8 @@ static void munmap_of_one_page_leaves_the_others(struct check_env *env)
     EXPECT(env, pages, "map: %s", errno_name(errno));
     EXPECT(env, !munmap(pages + PAGE, PAGE), "munmap: %s", errno_name(errno));
     EXPECT(env, !probe_read(pages + PAGE), "the page is still there");
-    EXPECT(env, pattern_matches(pages, 1, 0) && pattern_matches(pages + 2 * PAGE, 1, 2), "the others changed");
+    EXPECT(env, pattern_matches(pages, 1, 0) && pattern_matches(pages + 2 * PAGE, 1, 2),
+           "the others changed");
     EXPECT(env, !xengnttab_unmap(env->gnttab, pages, 3), "unmap of the rest: %s", errno_name(errno));
 }
 
@@ -212,7 +215,8 @@ static void fork_and_the_mapping(struct check_env *env)
     EXPECT(env, pattern_matches(page, 1, 0), "the parent's mapping changed");
     EXPECT(env, !xengnttab_unmap(env->gnttab, page, 1), "unmap: %s", errno_name(errno));
     if (env->memory == MEMORY_AUTOTRANSLATED)
-        EXPECT(env, strcmp(peer_ask(env, "peek %u 0 100", share.id), "0"), "unmapped before the child was gone");
+        EXPECT(env, strcmp(peer_ask(env, "peek %u 0 100", share.id), "0"),
+               "unmapped before the child was gone");
     close(unmapped[1]);
     waitpid(child, &status, 0);
     EXPECT(env, WIFEXITED(status) && WEXITSTATUS(status) == (env->memory == MEMORY_PV ? 0 : 3),
@@ -229,7 +233,8 @@ static void unmap_clears_the_notify_byte(struct check_env *env)
     EXPECT(env, atoi(peer_ask(env, "peek %u 0 100", share.id)) == pattern_byte(1, 0, 100), "cleared at once");
     EXPECT(env, !xengnttab_unmap(env->gnttab, page, 1), "unmap: %s", errno_name(errno));
     EXPECT(env, !strcmp(peer_ask(env, "peek %u 0 100", share.id), "0"), "not cleared");
-    EXPECT(env, atoi(peer_ask(env, "peek %u 0 101", share.id)) == pattern_byte(1, 0, 101), "its neighbour too");
+    EXPECT(env, atoi(peer_ask(env, "peek %u 0 101", share.id)) == pattern_byte(1, 0, 101),
+           "its neighbour too");
 }
 
 static void unmap_sends_the_notify_event(struct check_env *env)
@@ -259,7 +264,8 @@ static void unmap_notify_outlives_the_port(struct check_env *env)
     xenevtchn_close(evtchn); /* gntdev holds a reference to the port */
     EXPECT(env, !xengnttab_unmap(env->gnttab, page, 1), "unmap: %s", errno_name(errno));
     EXPECT(env, !strcmp(peer_ask(env, "peek %u 0 100", share.id), "0"), "the byte is not cleared");
-    EXPECT(env, atoi(peer_ask(env, "wait 2000")) == remote, "no event, since the handle of the port was closed");
+    EXPECT(env, atoi(peer_ask(env, "wait 2000")) == remote,
+           "no event, since the handle of the port was closed");
 }
 
 static void notify_refuses_nonsense(struct check_env *env)
@@ -268,7 +274,8 @@ static void notify_refuses_nonsense(struct check_env *env)
     uint32_t ref = share.refs[0];
     uint8_t *page;
 
-    EXPECT_ERRNO(env, xengnttab_map_grant_ref_notify(env->gnttab, env->domid, ref, PROT_READ, 100, -1), EINVAL);
+    EXPECT_ERRNO(env, xengnttab_map_grant_ref_notify(env->gnttab, env->domid, ref, PROT_READ, 100, -1),
+                 EINVAL);
     EXPECT_ERRNO(env, xengnttab_map_grant_ref_notify(env->gnttab, env->domid, ref, RW, 100, 999), EINVAL);
     /* A byte beyond the page means none, a port of -1 too: a plain mapping. */
     page = xengnttab_map_grant_ref_notify(env->gnttab, env->domid, ref, RW, PAGE, -1);
@@ -282,7 +289,8 @@ static void unshare_leaves_the_mapping(struct check_env *env)
     uint8_t *page = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW), *again;
 
     EXPECT(env, page, "map: %s", errno_name(errno));
-    EXPECT(env, !strcmp(peer_try(env, "unshare %u", share.id), "ok 0"), "unshare of a mapped page is refused");
+    EXPECT(env, !strcmp(peer_try(env, "unshare %u", share.id), "ok 0"),
+           "unshare of a mapped page is refused");
     EXPECT(env, pattern_matches(page, 1, 0), "the contents went with the share");
     EXPECT(env, probe_write(page), "the page went with the share");
     /* The entry cannot be revoked while it is in use, and the owner's kernel tries again later. */
@@ -300,23 +308,23 @@ static void share_limit(struct check_env *env)
 }
 
 const struct check check_map_list[] = {
-    {"map-shows-both-sides", map_shows_both_sides},
-    {"map-keeps-the-order", map_keeps_the_order},
-    {"map-read-only-faults-on-a-store", map_read_only_faults_on_a_store},
-    {"map-read-only-grant-refuses-write", map_read_only_grant_refuses_write},
-    {"map-refuses-nonsense", map_refuses_nonsense},
-    {"map-fails-as-a-whole", map_fails_as_a_whole},
-    {"map-twice-gives-two-views", map_twice_gives_two_views},
-    {"map-limit-of-one-page", map_limit_of_one_page},
-    {"map-of-two-handles", map_of_two_handles},
-    {"unmap-wants-what-was-mapped", unmap_wants_what_was_mapped},
-    {"munmap-of-one-page-leaves-the-others", munmap_of_one_page_leaves_the_others},
-    {"fork-and-the-mapping", fork_and_the_mapping},
-    {"unmap-clears-the-notify-byte", unmap_clears_the_notify_byte},
-    {"unmap-sends-the-notify-event", unmap_sends_the_notify_event},
-    {"unmap-notify-outlives-the-port", unmap_notify_outlives_the_port},
-    {"notify-refuses-nonsense", notify_refuses_nonsense},
-    {"unshare-leaves-the-mapping", unshare_leaves_the_mapping},
-    {"share-limit", share_limit},
-    {NULL, NULL},
+    { "map-shows-both-sides", map_shows_both_sides },
+    { "map-keeps-the-order", map_keeps_the_order },
+    { "map-read-only-faults-on-a-store", map_read_only_faults_on_a_store },
+    { "map-read-only-grant-refuses-write", map_read_only_grant_refuses_write },
+    { "map-refuses-nonsense", map_refuses_nonsense },
+    { "map-fails-as-a-whole", map_fails_as_a_whole },
+    { "map-twice-gives-two-views", map_twice_gives_two_views },
+    { "map-limit-of-one-page", map_limit_of_one_page },
+    { "map-of-two-handles", map_of_two_handles },
+    { "unmap-wants-what-was-mapped", unmap_wants_what_was_mapped },
+    { "munmap-of-one-page-leaves-the-others", munmap_of_one_page_leaves_the_others },
+    { "fork-and-the-mapping", fork_and_the_mapping },
+    { "unmap-clears-the-notify-byte", unmap_clears_the_notify_byte },
+    { "unmap-sends-the-notify-event", unmap_sends_the_notify_event },
+    { "unmap-notify-outlives-the-port", unmap_notify_outlives_the_port },
+    { "notify-refuses-nonsense", notify_refuses_nonsense },
+    { "unshare-leaves-the-mapping", unshare_leaves_the_mapping },
+    { "share-limit", share_limit },
+    { NULL, NULL },
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * link.c: messages between xencheck's two processes, as two nodes of the store below the folder that both know:
- * "command" from the runner, "reply" from the peer. A message carries a number, so that a watch that fires twice is
- * no second message. Each side waits for the other; there is never more than one message under way.
+ * link.c: messages between xencheck's two processes, as two nodes of the store below the folder that both
+ * know: "command" from the runner, "reply" from the peer. A message carries a number, so that a watch that
+ * fires twice is no second message. Each side waits for the other; there is never more than one message under
+ * way.
  */
 #include <config.h>
 
@@ -36,7 +37,7 @@ static long link_number(struct link *link, const char *node)
     return number;
 }
 
-/* The peer clears what an earlier one left and says that it is there; the runner waits for that and goes on. */
+/* The peer clears what an earlier one left and says that it is there; the runner waits for that. */
 static int link_meet(struct link *link, bool is_peer)
 {
     int64_t deadline = now_ms() + MEET_MS;
@@ -48,7 +49,7 @@ static int link_meet(struct link *link, bool is_peer)
         return xs_write(link->xs, XBT_NULL, link->out, "0 up", 4) ? 0 : -errno;
     }
     while ((number = link_number(link, link->in)) < 0) {
-        struct pollfd pfd = {.fd = xs_fileno(link->xs), .events = POLLIN};
+        struct pollfd pfd = { .fd = xs_fileno(link->xs), .events = POLLIN };
         int64_t left = deadline - now_ms();
         unsigned int count;
 
@@ -65,7 +66,7 @@ int link_open(struct link *link, const char *dir, bool is_peer)
 {
     int error;
 
-    *link = (struct link){.is_peer = is_peer};
+    *link = (struct link){ .is_peer = is_peer };
     link->xs = xs_open(0);
     if (!link->xs)
         return -errno;
@@ -108,7 +109,7 @@ int link_receive(struct link *link, char *text, size_t size, int timeout_ms)
     int ret;
 
     while (!(ret = link_take(link, text, size))) {
-        struct pollfd pfd = {.fd = xs_fileno(link->xs), .events = POLLIN};
+        struct pollfd pfd = { .fd = xs_fileno(link->xs), .events = POLLIN };
         int64_t left = deadline - now_ms();
         unsigned int count;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * peer.c: the other domain of xencheck. It owns what the runner asks it to make (shared pages, ports) and does one
- * thing a command; it never decides anything. An answer is "ok" with values, or the name of an errno.
+ * peer.c: the other domain of xencheck. It owns what the runner asks it to make (shared pages, ports) and
+ * does one thing a command; it never decides anything. An answer is "ok" with values, or the name of an
+ * errno.
  */
 #include <config.h>
 
@@ -108,7 +109,7 @@ static int do_share_most(struct peer *peer, const long *arg)
 
 /* share-and-die OFFSET PORT: a process shares a page, tells its ref, and is killed by the next command. */
 static pid_t doomed;
-static int doomed_pipe[2] = {-1, -1};
+static int doomed_pipe[2] = { -1, -1 };
 
 static int do_doomed(struct peer *peer, const long *arg)
 {
@@ -160,7 +161,7 @@ static int do_unshare(struct peer *peer, const long *arg)
 {
     int ret;
 
-    if (!share_page(peer, (long[]){arg[0], 0}))
+    if (!share_page(peer, (long[]){ arg[0], 0 }))
         return -ENOENT;
     ret = xengntshr_unshare(peer->gntshr, peer->shares[arg[0]].pages, peer->shares[arg[0]].count);
     peer->shares[arg[0]].pages = NULL;
@@ -243,7 +244,7 @@ static void peer_fini(struct peer *peer)
         xengntshr_close(peer->gntshr);
     if (peer->evtchn)
         xenevtchn_close(peer->evtchn);
-    *peer = (struct peer){.domid = peer->domid};
+    *peer = (struct peer){ .domid = peer->domid };
 }
 
 static int peer_init(struct peer *peer, uint32_t domid)
@@ -271,18 +272,29 @@ static const struct {
     const char *name;
     int (*fn)(struct peer *peer, const long *arg);
 } commands[] = {
-    {"share", do_share},     {"share-notify", do_share_notify}, {"share-most", do_share_most},
-    {"doomed", do_doomed},   {"kill", do_kill},                 {"unshare", do_unshare},
-    {"fill", do_fill},       {"test", do_test},                 {"poke", do_poke},
-    {"peek", do_peek},       {"bind", do_bind},                 {"connect", do_connect},
-    {"notify", do_notify},   {"unmask", do_unmask},             {"unbind", do_unbind},
-    {"wait", do_wait},       {"reset", do_reset},
+    { "share", do_share },
+    { "share-notify", do_share_notify },
+    { "share-most", do_share_most },
+    { "doomed", do_doomed },
+    { "kill", do_kill },
+    { "unshare", do_unshare },
+    { "fill", do_fill },
+    { "test", do_test },
+    { "poke", do_poke },
+    { "peek", do_peek },
+    { "bind", do_bind },
+    { "connect", do_connect },
+    { "notify", do_notify },
+    { "unmask", do_unmask },
+    { "unbind", do_unbind },
+    { "wait", do_wait },
+    { "reset", do_reset },
 };
 
 static int peer_command(struct peer *peer, char *text)
 {
     char *save, *name = strtok_r(text, " ", &save), *word;
-    long arg[4] = {0};
+    long arg[4] = { 0 };
 
     if (!name)
         return -EINVAL;
@@ -296,7 +308,7 @@ static int peer_command(struct peer *peer, char *text)
 
 int peer_serve(struct link *link, uint32_t domid)
 {
-    struct peer peer = {0};
+    struct peer peer = { 0 };
     char text[256];
     int ret = peer_init(&peer, domid);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * xencheck.c: the command line, the loop over the checks, and what checks share: patterns, probes, asking the peer.
+ * xencheck.c: the command line, the loop over the checks, and what checks share: patterns, probes, asking the
+ * peer.
  *
  *     xencheck peer DIR DOMID                       serves the runner in domain DOMID
  *     xencheck run [-m pv|auto] DIR DOMID [CHECK...]  checks against the peer in domain DOMID
@@ -36,8 +37,8 @@ static void quiet_vmessage(struct xentoollog_logger *logger, xentoollog_level le
 {
 }
 
-static void quiet_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what, int percent,
-                           unsigned long done, unsigned long total)
+static void quiet_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what,
+                           int percent, unsigned long done, unsigned long total)
 {
 }
 
@@ -45,7 +46,7 @@ static void quiet_destroy(struct xentoollog_logger *logger)
 {
 }
 
-struct xentoollog_logger quiet = {quiet_vmessage, quiet_progress, quiet_destroy};
+struct xentoollog_logger quiet = { quiet_vmessage, quiet_progress, quiet_destroy };
 
 uint8_t pattern_byte(unsigned int seed, unsigned int page, unsigned int offset)
 {
@@ -80,7 +81,7 @@ static void probe_faulted(int signal)
 
 static bool probe(volatile uint8_t *byte, bool write)
 {
-    struct sigaction action = {.sa_handler = probe_faulted}, segv, bus;
+    struct sigaction action = { .sa_handler = probe_faulted }, segv, bus;
     volatile bool ok = false;
 
     sigaction(SIGSEGV, &action, &segv);
@@ -109,7 +110,7 @@ bool probe_write(volatile void *address)
 
 evtchn_port_t event_wait(xenevtchn_handle *evtchn, int timeout_ms)
 {
-    struct pollfd pfd = {.fd = xenevtchn_fd(evtchn), .events = POLLIN};
+    struct pollfd pfd = { .fd = xenevtchn_fd(evtchn), .events = POLLIN };
     int port;
 
     if (poll(&pfd, 1, timeout_ms) <= 0)
@@ -186,7 +187,7 @@ const char *peer_ask(struct check_env *env, const char *fmt, ...)
 
 struct share peer_share(struct check_env *env, uint32_t count, bool is_writable)
 {
-    struct share share = {.count = count};
+    struct share share = { .count = count };
     char *text = (char *)peer_ask(env, "share %u %d", count, is_writable);
 
     share.id = strtoul(text, &text, 10);
@@ -234,7 +235,8 @@ static bool check_run(struct check_env *env, const struct check *check)
 
 static int run(struct check_env *env, char *const *patterns)
 {
-    static const struct check *const lists[] = {check_map_list, check_copy_list, check_event_list, check_death_list};
+    static const struct check *const lists[] = { check_map_list, check_copy_list, check_event_list,
+                                                 check_death_list };
     int passed = 0, failed = 0;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -259,7 +261,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    struct check_env env = {.memory = MEMORY_AUTOTRANSLATED};
+    struct check_env env = { .memory = MEMORY_AUTOTRANSLATED };
     bool is_peer;
     int option, ret;
 

@@ -2,9 +2,9 @@
 /*
  * xencheck.h: one program that says what grants and event channels do, on the real Xen or on an emulated one.
  *
- * Two processes in two domains: the runner goes through tables of checks; the peer shares pages and answers events
- * as the runner asks it to. They talk through two nodes in the store. Each expectation was observed on the real
- * Xen first; where an emulation differs, the emulation is wrong.
+ * Two processes in two domains: the runner goes through tables of checks; the peer shares pages and answers
+ * events as the runner asks it to. They talk through two nodes in the store. Each expectation was observed on
+ * the real Xen first; where an emulation differs, the emulation is wrong.
  */
 #ifndef XENCHECK_H
 #define XENCHECK_H
@@ -84,29 +84,30 @@ bool pattern_matches(const void *address, unsigned int seed, unsigned int page);
 bool probe_read(const volatile void *address);
 bool probe_write(volatile void *address);
 
-/* The next port that is pending on the runner's handle within so many milliseconds, unmasked or not; 0: none. */
+/* The next port that is pending on the handle within so many milliseconds, left masked; 0: none. */
 evtchn_port_t event_wait(xenevtchn_handle *evtchn, int timeout_ms);
 
 /* The first failure of a check counts; the check returns at once. */
 void check_fail(struct check_env *env, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-#define EXPECT(env, condition, ...)                                                                                    \
-    do {                                                                                                               \
-        if ((env)->failure[0])                                                                                         \
-            return;                                                                                                    \
-        if (!(condition)) {                                                                                            \
-            check_fail(env, __FILE__, __LINE__, __VA_ARGS__);                                                          \
-            return;                                                                                                    \
-        }                                                                                                              \
+#define EXPECT(env, condition, ...)                                                                          \
+    do {                                                                                                     \
+        if ((env)->failure[0])                                                                               \
+            return;                                                                                          \
+        if (!(condition)) {                                                                                  \
+            check_fail(env, __FILE__, __LINE__, __VA_ARGS__);                                                \
+            return;                                                                                          \
+        }                                                                                                    \
     } while (0)
 
 /* What a call returned, and which errno with it. */
-#define EXPECT_ERRNO(env, call, expected)                                                                              \
-    do {                                                                                                               \
-        errno = 0;                                                                                                     \
-        long returned_ = (long)(call);                                                                                 \
-        EXPECT(env, (returned_ == -1 || returned_ == 0) && errno == (expected),                                        \
-               "%s: returned %ld with %s, expected %s", #call, returned_, errno_name(errno), errno_name(expected)); \
+#define EXPECT_ERRNO(env, call, expected)                                                                    \
+    do {                                                                                                     \
+        errno = 0;                                                                                           \
+        long returned_ = (long)(call);                                                                       \
+        EXPECT(env, (returned_ == -1 || returned_ == 0) && errno == (expected),                              \
+               "%s: returned %ld with %s, expected %s", #call, returned_, errno_name(errno),                 \
+               errno_name(expected));                                                                        \
     } while (0)
 
 const char *errno_name(int error);
