@@ -8,7 +8,7 @@ figure() { echo "figure: $*"; } # shown with the result
 
 # until_true SECONDS COMMAND...: polls five times a second; for what has no event to wait for.
 until_true() {
-    local tries=$(($1 * 5))
+    local tries=$(($1 * 5 * ${PATIENCE:-1}))
     shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
@@ -28,7 +28,7 @@ name = "$name"
 type = "$type"
 kernel = "/xen/vmlinux"
 ramdisk = "/xen/guest.img"
-extra = "console=hvc0 panic=5 loglevel=6 xen_case=$CASE xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
+extra = "console=hvc0 panic=5 loglevel=6 xen_case=$CASE xen_patience=${PATIENCE:-1} xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
 memory = ${GUEST_MB:-192}
 vcpus = 1
 on_crash = "destroy"

@@ -31,10 +31,14 @@ kernel_complaints() {
     xl dmesg | tail -n "+$((xen_mark + 1))" | grep -E '\(XEN\).*(BUG|WARN|Assertion|Bad|pin)'
 }
 
+PATIENCE=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^xen_patience=//p')
+export PATIENCE
+
 printf 'up\n' >&3
 while read -r case; do
     limit=$(case_word "$case" limit)
-    printf 'begin %s %s\n' "$case" "${limit:=120}" >&3
+    limit=$((${limit:-120} * PATIENCE))
+    printf 'begin %s %s\n' "$case" "$limit" >&3
     mkdir -p /run/case
     kernel_mark=$(dmesg | wc -l)
     xen_mark=$(xl dmesg | wc -l)

@@ -6,7 +6,7 @@ figure() { echo "figure: $*"; }
 
 # until_true SECONDS COMMAND...: polls ten times a second; for what has no event to wait for.
 until_true() {
-    tries=$(($1 * 10))
+    tries=$(($1 * 10 * PATIENCE))
     shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))

@@ -140,19 +140,24 @@ tree_add_applets() {
 base_build() {
     local list key root file program programs=()
     mkdir -p "$XEN_CACHE"
+    exec 6>"$XEN_CACHE/lock" # another source tree may be building it just now
+    flock 6
     list=$(mktemp)
     packages_list > "$list"
     [ -s "$list" ] || die "apt cannot resolve: $XEN_PACKAGES"
-    key=$(cat "$list" "$HERE/host/settings.sh" "$HERE/host/image.sh" | sha256sum | cut -c1-16)
+    key=$({ cat "$list" "$HERE/host/image.sh"
+            echo "$XEN_DOM0_MODULES $XEN_GUEST_MODULES $XEN_GUEST_PROGRAMS"; } | sha256sum | cut -c1-16)
     KERNEL=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$list")
     BASE=$XEN_CACHE/base-$key
     if [ -e "$BASE/complete" ]; then
         rm -f "$list"
+        exec 6>&-
         return
     fi
     say "building the base image ($(wc -l < "$list") packages)"
     packages_fetch "$list" > "$list.files"
-    rm -rf "$XEN_CACHE"/base-* # of older package versions
+    find "$XEN_CACHE" -maxdepth 1 -name 'base-*' -mtime +2 -exec rm -rf {} + # of older package versions
+    rm -rf "$BASE"
     mkdir -p "$BASE"
     root=$BASE/root
     tree_init "$root"
@@ -202,6 +207,7 @@ base_build() {
     archive_tree "$BASE/guest" > "$BASE/guest.cpio"
     archive_tree "$root" | zstd -q -3 -T0 > "$BASE/dom0.cpio.zst"
     touch "$BASE/complete"
+    exec 6>&-
 }
 
 # Our own programs, built without sanitizers from a copy of the sources, so that neither an in-tree nor a

@@ -15,7 +15,7 @@ machine_start() {
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
         -kernel "$BASE/xen" -append "$XEN_OPTIONS $XEN_OPTIONS_MORE" \
-        -initrd "$BASE/vmlinuz console=hvc0 panic=5 loglevel=6 xen_mode=$1,$XEN_WORK/dom0.img" \
+        -initrd "$BASE/vmlinuz console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE,$XEN_WORK/dom0.img" \
         "${@:2}"
 }
 
@@ -29,7 +29,8 @@ machine_stop() {
 # the list was gone through, 1 when the machine died or hung; the case that it was busy with has been reported
 # as failed then.
 machine_run() {
-    local list=$1 fifo=$XEN_WORK/results console=$2 line case='' seconds word rest limit=$XEN_BOOT_LIMIT over=1
+    local list=$1 console=$2 fifo=$XEN_WORK/results line case='' seconds word rest over=1
+    local limit=$XEN_BOOT_LIMIT
     rm -f "$fifo"
     mkfifo "$fifo"
     machine_start cases -monitor none -serial "file:$console" -device virtio-serial-pci \

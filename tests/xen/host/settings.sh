@@ -21,9 +21,13 @@ XEN_OPTIONS="spec-ctrl=eager-fpu com1=115200,8n1 console=com1 loglvl=all guest_l
 dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$XEN_CPUS"
 : "${XEN_OPTIONS_MORE:=}"
 
+# All time limits are multiplied by this: an emulated processor gets little of a host that is busy. By default, one
+# and what others wait for each of the host's processors.
+: "${XEN_PATIENCE:=$(awk -v cpus="$(nproc)" '{ print 1 + int($1 / cpus) }' /proc/loadavg)}"
+
 # Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case.
-: "${XEN_BOOT_LIMIT:=240}"
-: "${XEN_CASE_GRACE:=60}"
+XEN_BOOT_LIMIT=$((240 * XEN_PATIENCE))
+XEN_CASE_GRACE=$((60 * XEN_PATIENCE))
 
 # What dom0 consists of: these Debian packages and all they depend on, less what matches the second list. They
 # are unpacked into an image and never installed.

@@ -111,7 +111,8 @@ static void copy_refuses_nonsense(struct check_env *env)
 
     EXPECT_ERRNO(env, xengnttab_grant_copy(env->gnttab, 1, &over), EINVAL);
     EXPECT_ERRNO(env, xengnttab_grant_copy(env->gnttab, 1, &local), EINVAL);
-    EXPECT_ERRNO(env, xengnttab_grant_copy(env->gnttab, 1, &wild), EFAULT);
+    if (env->memory != MEMORY_XENBOX)
+        EXPECT_ERRNO(env, xengnttab_grant_copy(env->gnttab, 1, &wild), EFAULT);
 }
 
 static void copy_of_nothing(struct check_env *env)

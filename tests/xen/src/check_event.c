@@ -112,6 +112,8 @@ static void many_ports_in_one_read(struct check_env *env)
     unsigned int seen = 0;
     ssize_t length;
 
+    if (env->memory == MEMORY_XENBOX)
+        return; /* its descriptor is for poll() only */
     for (int i = 0; i < 8; i++)
         port[i] = event_connect(env, env->evtchn, &remote[i]);
     for (int i = 0; i < 8; i++)

@@ -4,7 +4,7 @@
  * peer.
  *
  *     xencheck peer DIR DOMID                       serves the runner in domain DOMID
- *     xencheck run [-m pv|auto] DIR DOMID [CHECK...]  checks against the peer in domain DOMID
+ *     xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]  checks against the peer in domain DOMID
  *
  * DIR is a folder of the store that both may write, such as /local/domain/3/data/xencheck.
  */
@@ -236,10 +236,12 @@ static bool check_run(struct check_env *env, const struct check *check)
 static int run(struct check_env *env, char *const *patterns)
 {
     static const struct check *const lists[] = { check_map_list, check_copy_list, check_event_list,
-                                                 check_death_list };
+                                                 check_death_list, check_aio_list };
     int passed = 0, failed = 0;
 
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (lists[i] == check_aio_list && !env->file)
+            continue;
         for (const struct check *check = lists[i]; check->name; check++)
             if (check_selected(check->name, patterns)) {
                 bool is_good = check_run(env, check);
@@ -247,15 +249,30 @@ static int run(struct check_env *env, char *const *patterns)
                 passed += is_good;
                 failed += !is_good;
             }
+    }
     peer_ask(env, "quit");
     printf("%d ok, %d not ok\n", passed, failed);
     return failed || !passed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static bool memory_parse(const char *name, enum memory_kind *kind)
+{
+    static const char *const names[] = {
+        [MEMORY_AUTOTRANSLATED] = "auto", [MEMORY_PV] = "pv", [MEMORY_XENBOX] = "xenbox"
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strcmp(names[i], name)) {
+            *kind = (enum memory_kind)i;
+            return true;
+        }
+    return false;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: xencheck peer DIR DOMID\n"
-                    "       xencheck run [-m pv|auto] DIR DOMID [CHECK...]\n");
+                    "       xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]\n");
     return 2;
 }
 
@@ -271,10 +288,11 @@ int main(int argc, char **argv)
     is_peer = !strcmp(argv[1], "peer");
     argc--;
     argv++;
-    while ((option = getopt(argc, argv, "+m:")) != -1) {
-        if (option != 'm')
+    while ((option = getopt(argc, argv, "+m:f:")) != -1) {
+        if (option == 'f')
+            env.file = optarg;
+        else if (option != 'm' || !memory_parse(optarg, &env.memory))
             return usage();
-        env.memory = strcmp(optarg, "pv") ? MEMORY_AUTOTRANSLATED : MEMORY_PV;
     }
     argc -= optind;
     argv += optind;

@@ -21,8 +21,12 @@
 #define PAGE 4096 /* of a grant, whatever the machine's is */
 #define REFS_MAX 256 /* that fit one answer through the store */
 
-/* How the runner's kernel maps grants: it decides how many mappings a page can have. */
-enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV };
+/*
+ * What maps grants for the runner. A PV kernel takes two mappings for each, and keeps them from children. xenbox
+ * documents four differences: closing a handle unmaps, a child has no mapping, a wild pointer given to a copy faults
+ * in the program, and an event channel's descriptor is for poll() only.
+ */
+enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV, MEMORY_XENBOX };
 
 struct link {
     struct xs_handle *xs;
@@ -34,6 +38,7 @@ struct link {
 struct check_env {
     uint32_t domid; /* the peer's */
     enum memory_kind memory;
+    const char *file; /* that I/O is done on; NULL: such checks are left out */
     struct link link;
     xengnttab_handle *gnttab; /* opened for each check */
     xenevtchn_handle *evtchn;
@@ -48,7 +53,7 @@ struct check {
 /* Says nothing: most failures here are wanted. */
 extern struct xentoollog_logger quiet;
 
-extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[];
+extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[], check_aio_list[];
 
 /* link.c. Functions return 0 or negative errno and never log. */
 int link_open(struct link *link, const char *dir, bool is_peer);
