@@ -100,8 +100,7 @@ static void io_complete(struct blk_queue *queue, struct blk_io *io, int status)
     fn(cookie, status);
 }
 
-/* The pages that the part's data goes through: the pool's, with a write's data copied in, or the program's
- * own. */
+/* Fills in the pages for the data: the pool's, with a write's data copied in, or the program's own. */
 static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blkif_request *request)
 {
     struct blk_io *io = part->io;

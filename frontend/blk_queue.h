@@ -65,8 +65,7 @@ void blk_queue_fini(struct blk_queue *queue);
 /* Starts on a new ring. No io may be in flight. */
 void blk_queue_connect(struct blk_queue *queue, void *ring_page, struct pool *pool, uint16_t handle);
 
-/* Takes over a request that has been checked: operation, sector, length, data, fn and cookie are set.
- * -EAGAIN. */
+/* Takes over a checked request: operation, sector, length, data, fn and cookie are set. 0 or -EAGAIN. */
 int blk_queue_add(struct blk_queue *queue, const struct blk_io *request);
 /* Puts on the ring what fits, privately. Returns the number of ring requests. */
 uint32_t blk_queue_issue(struct blk_queue *queue);

@@ -97,8 +97,7 @@ static void data_compare(struct verify *verify, const struct op *op)
     for (uint64_t i = 0; i < op->count && !verify->is_reported; i++) {
         const uint8_t *data = op->data + i * PATTERN_SECTOR;
         uint64_t sector = op->sector + i;
-        uint32_t sequence =
-            verify->session->settings->read_only_check ? 0 : verify->model[sector - verify->first];
+        uint32_t sequence = verify->model[sector - verify->first];
 
         if (verify->session->settings->read_only_check) {
             if (!pattern_check_any(data, verify->seed, sector, &found))
@@ -162,17 +161,22 @@ static uint64_t length_pick(struct verify *verify, uint64_t limit)
     return (1 + random_below(&verify->random, units ? units : 1)) * verify->unit;
 }
 
+/* Sleeps until something is done. What goes wrong ends up in verify->result. */
+static void wait_once(struct verify *verify)
+{
+    int err = session_wait(verify->session);
+
+    if (err < 0 && !verify->result)
+        verify->result = session_fail(verify->session, err, "verify");
+}
+
 /* A free op; waits for one while as many are busy as the depth of the moment allows. NULL: stop. */
 static struct op *op_get(struct verify *verify)
 {
     if (verify->requests++ % DEPTH_PERIOD == 0)
         verify->depth_now = 1 + (uint32_t)random_below(&verify->random, verify->depth);
-    while (verify->busy >= verify->depth_now && !verify->result) {
-        int err = session_wait(verify->session);
-
-        if (err < 0 && !verify->result)
-            verify->result = session_fail(verify->session, err, "verify");
-    }
+    while (verify->busy >= verify->depth_now && !verify->result)
+        wait_once(verify);
     for (uint32_t i = 0; i < verify->depth && !verify->result; i++) {
         uint32_t at = (uint32_t)((verify->requests + i) % verify->depth);
 
@@ -226,12 +230,8 @@ static int request(struct verify *verify, const struct range *range, bool is_wri
 {
     struct op *op = op_get(verify);
 
-    while (!verify->result && is_racing(verify, range, is_write)) {
-        int err = session_wait(verify->session);
-
-        if (err < 0 && !verify->result)
-            verify->result = session_fail(verify->session, err, "verify");
-    }
+    while (!verify->result && is_racing(verify, range, is_write))
+        wait_once(verify);
     return verify->result ? verify->result : op_start(verify, op, range, is_write);
 }
 
@@ -275,10 +275,7 @@ static int phase_mix(struct verify *verify)
         struct range range;
 
         if (!range_pick(verify, verify->sectors, is_write, &range)) {
-            int err = session_wait(verify->session);
-
-            if (err < 0 && !verify->result)
-                verify->result = session_fail(verify->session, err, "verify");
+            wait_once(verify);
             if (verify->result)
                 return verify->result;
             continue;
@@ -302,12 +299,8 @@ static int phase_read(struct verify *verify)
 
 static int settle(struct verify *verify)
 {
-    while (verify->busy && !verify->result) {
-        int err = session_wait(verify->session);
-
-        if (err < 0 && !verify->result)
-            verify->result = session_fail(verify->session, err, "verify");
-    }
+    while (verify->busy && !verify->result)
+        wait_once(verify);
     return verify->result;
 }
 
