@@ -20,7 +20,7 @@
 
 #include "tests/xenbox/box.h"
 
-static void hypervisor_exec(const struct test_box *box, const char *limit, int ready_fd)
+static void hypervisor_exec(const struct test_box *box, const char *option, int ready_fd)
 {
     const char *dir = getenv("XENBOX_LIBEXECDIR");
     char path[4096], fd[16];
@@ -29,13 +29,12 @@ static void hypervisor_exec(const struct test_box *box, const char *limit, int r
     snprintf(fd, sizeof(fd), "%d", ready_fd);
     /* A test program that is killed takes its box along. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, limit ? "--limit" : NULL, limit,
-          NULL);
+    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, option, NULL);
     perror(path);
     _exit(127);
 }
 
-void test_box_start(struct test_box *box, const char *limit)
+void test_box_start(struct test_box *box, const char *option)
 {
     int ends[2];
     char ready;
@@ -48,7 +47,7 @@ void test_box_start(struct test_box *box, const char *limit)
     assert_return_code(box->pid, 0);
     if (box->pid == 0) {
         close(ends[0]);
-        hypervisor_exec(box, limit, ends[1]);
+        hypervisor_exec(box, option, ends[1]);
     }
     close(ends[1]);
     assert_int_equal(read(ends[0], &ready, 1), 1);

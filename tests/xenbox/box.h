@@ -17,8 +17,8 @@ struct test_box {
     struct client tool; /* domain 0's, of kind XB_CONN_TOOL */
 };
 
-/* Starts a box in a new directory with the given --limit ("NAME=VALUE" or NULL) and points $XENBOX to it. */
-void test_box_start(struct test_box *box, const char *limit);
+/* Starts a box in a new directory with that option of xenbox-hv (or NULL), and points $XENBOX to it. */
+void test_box_start(struct test_box *box, const char *option);
 
 /* Stops it by XB_OP_STOP, or by what is left of it, and removes the directory. */
 void test_box_stop(struct test_box *box);

@@ -31,9 +31,9 @@ struct fixture {
     struct audit_counts before; /* with both handles open */
 };
 
-static void fixture_open(struct fixture *f, const char *limit)
+static void fixture_open(struct fixture *f, const char *option)
 {
-    test_box_start(&f->box, limit);
+    test_box_start(&f->box, option);
     f->guest = test_box_create_domain(&f->box);
     test_box_enter(f->guest);
     f->shr = xengntshr_open(NULL, 0);
@@ -57,7 +57,16 @@ static int setup_small(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    fixture_open(f, "gntalloc-pages=16");
+    fixture_open(f, "--limit=gntalloc-pages=16");
+    *state = f;
+    return 0;
+}
+
+static int setup_strict(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    fixture_open(f, "--mapping=strict");
     *state = f;
     return 0;
 }
@@ -658,6 +667,33 @@ static void test_copy_does_not_go_through_a_mapping(void **state)
     assert_int_equal(xengntshr_unshare(f->shr, shared, 2), 0);
 }
 
+/* The device finds a bad local address before the program does. */
+static void test_strict_copy_reports_a_bad_address(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t ref;
+    char *shared = xengntshr_share_pages(f->shr, 0, 1, &ref, 1), local[8] = "before";
+    char *edge = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    xengnttab_grant_copy_segment_t segment = segment_in(f, ref, 0, NULL, 8);
+
+    assert_int_equal(xengnttab_grant_copy(f->tab, 1, &segment), -1);
+    assert_int_equal(errno, EFAULT);
+    munmap(edge + PAGE, PAGE);
+    segment = segment_out(f, ref, 0, edge + PAGE - 4, 8);
+    assert_int_equal(xengnttab_grant_copy(f->tab, 1, &segment), -1);
+    assert_int_equal(errno, EFAULT);
+    segment = segment_out(f, ref, 0, "constant", 8);
+    assert_int_equal(xengnttab_grant_copy(f->tab, 1, &segment), -1);
+    assert_int_equal(errno, EFAULT);
+    strcpy(shared, "granted");
+    segment = segment_out(f, ref, 0, local, 8);
+    assert_int_equal(xengnttab_grant_copy(f->tab, 1, &segment), 0);
+    assert_string_equal(local, "granted");
+    munmap(edge, PAGE);
+    assert_int_equal(xengntshr_unshare(f->shr, shared, 1), 0);
+    assert_nothing_left(f);
+}
+
 static void test_dmabufs_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -694,6 +730,7 @@ int main(void)
         TEST(test_threads_do_not_disturb_each_other),
         TEST(test_no_more_maps_of_a_page_than_xen_counts),
         TEST(test_copy_does_not_go_through_a_mapping),
+        cmocka_unit_test_setup_teardown(test_strict_copy_reports_a_bad_address, setup_strict, teardown),
         TEST(test_dmabufs_are_refused),
     };
 

@@ -191,7 +191,7 @@ static int up(int argc, char **argv)
 
 static const struct cmd_option options[] = {
     { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
-    { OPTION_MAPPING, "mapping", "MODE", "fast (default), or strict: an unmapped page faults" },
+    { OPTION_MAPPING, "mapping", "MODE", "fast (default), or strict: a bad address in a grant copy is an error" },
     { OPTION_FOREGROUND, "foreground", NULL, "stay, until SIGINT or SIGTERM ends the box" },
     { OPTION_XENSTORED, "xenstored", "PROGRAM", "the xenstored to run (default: the newest one installed)" },
     { 0 },

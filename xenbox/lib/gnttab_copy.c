@@ -10,11 +10,32 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/gnttab.h"
 
-/* One direction: between a granted page, locked meanwhile, and memory of ours. GNTST_*. */
+#define COPY_FAULT 2 /* beside GNTST_* and ENTRY_LOST: the local end is not memory of this process */
+
+/*
+ * Moves the bytes. In a strict box the kernel does it, which is slower and tells a bad local address by an
+ * error, as the device does; else a bad address faults in this process.
+ */
+static int bytes_copy(struct client *client, uint8_t *frames, size_t offset, void *local, uint16_t length,
+                      bool is_into_page)
+{
+    ssize_t moved;
+
+    if (!(client->tables->flags & XB_BOX_STRICT)) {
+        memcpy(is_into_page ? frames + offset : local, is_into_page ? local : frames + offset, length);
+        return GNTST_okay;
+    }
+    moved = is_into_page ? pwrite(client_frames_fd(client), local, length, offset)
+                         : pread(client_frames_fd(client), local, length, offset);
+    return moved == length ? GNTST_okay : COPY_FAULT;
+}
+
+/* One direction: between a granted page, locked meanwhile, and memory of ours. */
 static int page_copy(struct client *client, uint8_t *frames, const union xengnttab_copy_ptr *page,
                      void *local, uint16_t length, bool is_into_page)
 {
@@ -24,11 +45,9 @@ static int page_copy(struct client *client, uint8_t *frames, const union xengntt
     if (status != GNTST_okay)
         return status;
     status = entry_check(&entry, !is_into_page);
-    if (status == GNTST_okay) {
-        uint8_t *bytes = frames + (size_t)entry.frame * XB_FRAME_SIZE + page->foreign.offset;
-
-        memcpy(is_into_page ? bytes : local, is_into_page ? local : bytes, length);
-    }
+    if (status == GNTST_okay)
+        status = bytes_copy(client, frames, (size_t)entry.frame * XB_FRAME_SIZE + page->foreign.offset, local,
+                            length, is_into_page);
     entry_unlock(&entry);
     return status;
 }
@@ -74,7 +93,7 @@ static bool segment_is_valid(const xengnttab_grant_copy_segment_t *segment)
 int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_copy_segment_t *segs)
 {
     uint8_t *frames;
-    bool is_lost = false;
+    int failed = 0; /* what ends the whole call: ENTRY_LOST or COPY_FAULT */
 
     if (!client_is_ours(&xgt->client) || xgt->is_restricted)
         return gnttab_error(-EINVAL);
@@ -89,11 +108,11 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_
     /* The journal of a connection has room for one locked entry. */
     pthread_mutex_lock(&xgt->lock);
     for (uint32_t i = 0; i < count; i++) {
-        int status = is_lost ? ENTRY_LOST : segment_copy(xgt, frames, &segs[i]);
+        int status = failed ? failed : segment_copy(xgt, frames, &segs[i]);
 
-        is_lost = status == ENTRY_LOST;
-        segs[i].status = is_lost ? GNTST_general_error : status;
+        failed = status > 0 ? status : 0;
+        segs[i].status = failed ? GNTST_general_error : status;
     }
     pthread_mutex_unlock(&xgt->lock);
-    return is_lost ? gnttab_error(-EIO) : 0;
+    return failed ? gnttab_error(failed == COPY_FAULT ? -EFAULT : -EIO) : 0;
 }
