@@ -45,8 +45,8 @@ struct xenbus_domain {
     xenevtchn_handle *evtchn;
     evtchn_port_t port;
     struct event *port_event, *hv_event, *listen_event;
+    char name[8]; /* of the socket */
     int listen_fd;
-    char name[8];
     int spare_fd; /* given up for a moment to refuse a client when there are no descriptors left */
     void *page;
     struct xs_ring ring;
@@ -87,26 +87,28 @@ static void session_close(struct session *session)
     free(session);
 }
 
+static const char *session_failure(int error)
+{
+    switch (error) {
+    case -EPROTO:
+        return "does not speak the xenstore protocol";
+    case -ENOBUFS:
+        return "does not read its watch events";
+    default:
+        return "cannot be served: no memory";
+    }
+}
+
 /* Writes what there is for the client and arms what it waits for. Closes it when it is beyond help. */
 static void session_serve(struct session *session)
 {
+    int error = xs_client_error(session->xs);
     const void *data;
     void *to;
     size_t len;
 
-    switch (xs_client_error(session->xs)) {
-    case 0:
-        break;
-    case -EPROTO:
-        session_log(session, "does not speak the xenstore protocol");
-        session_close(session);
-        return;
-    case -ENOBUFS:
-        session_log(session, "does not read its watch events");
-        session_close(session);
-        return;
-    default:
-        session_log(session, "cannot be served: no memory");
+    if (error) {
+        session_log(session, session_failure(error));
         session_close(session);
         return;
     }
@@ -172,9 +174,7 @@ static void session_on_writable(evutil_socket_t fd, short what, void *opaque)
     domain_pump(domain);
 }
 
-/*
- * Hung up; if its last request is still to be read it comes first, as a kernel would have taken it already.
- */
+/* Hung up; a last request that is still to be read comes first, as a kernel would have taken it already. */
 static void session_on_closed(evutil_socket_t fd, short what, void *opaque)
 {
     struct session *session = opaque;
@@ -206,7 +206,7 @@ static void session_new(struct xenbus_domain *domain, int fd)
     session->closed = event_new(domain->base, fd, EV_CLOSED | EV_PERSIST, session_on_closed, session);
     session->xs = xs_client_new(domain->mux, session);
     if (!session->xs || !session->readable || !session->writable || !session->closed) {
-        session_log(session, session->xs ? "cannot be served: no memory" : "is one too many");
+        session_log(session, session->xs ? session_failure(-ENOMEM) : "is one too many");
         session_close(session);
         return;
     }

@@ -19,7 +19,7 @@
 #include "xenbox/kernel/xs_mux.h"
 
 #define PREFIX_LEN 9 /* "%08x:" of the client's id, before the client's own token */
-#define ID_SLOT(id) ((uint32_t)(id) & 0xffffu)
+#define ID_SLOT(id) (uint16_t)(id)
 #define ID_STEP 0x10000u /* from one user of a slot to the next */
 
 struct message {
