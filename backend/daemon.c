@@ -83,7 +83,7 @@ static void on_quit(evutil_socket_t fd, short what, void *arg)
 {
     const struct timeval wait = { .tv_sec = config_get()->exit_timeout_s };
 
-    log_info(NULL, "told to end: letting go of %zu devices", device_table_count());
+    log_info(NULL, "told to end; devices to let go of: %zu", device_table_count());
     ready_notify("STOPPING=1");
     toolstack_refuse();
     if (wait.tv_sec)
@@ -219,7 +219,7 @@ int daemon_run(int argc, char **argv)
                   rooms[started - 1].hint);
         self.status = EXIT_FAILURE;
     } else {
-        log_info(NULL, PACKAGE_VERSION " serves, with %u workers", workers_count());
+        log_info(NULL, PACKAGE_VERSION " serves; workers: %u", workers_count());
         ready_notify("READY=1");
         ready_write(config_get()->ready_fd);
         event_base_loop(self.base, EVLOOP_NO_EXIT_ON_EMPTY);

@@ -29,7 +29,7 @@ expect_fail 'cannot make the run directory' xenbox run -- xensplitd --run-dir "$
 say "settings from a file, and a second daemon"
 printf 'workers = 3\nlog-time = on\n' >"$SCRATCH/good.conf"
 daemon_start -c "$SCRATCH/good.conf"
-grep -q '^20..-..-.. ..:..:..\.... xensplitd: .* serves, with 3 workers' "$DAEMON_LOG"
+grep -q '^20..-..-.. ..:..:..\.... xensplitd: .* serves; workers: 3' "$DAEMON_LOG"
 expect_fail "another xensplitd \(process $DAEMON\) serves" xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit"
 
 expect_fail "another xensplitd \(process $DAEMON\) serves this domain's devices" \
