@@ -354,6 +354,7 @@ void blk_break(struct xenfront_blk *blk, int err)
 void blk_drained(struct xenfront_blk *blk)
 {
     blk->is_draining = false;
+    blk->is_again = false; /* nobody looks at the ring any more */
     blk->phase = ATTACH_CLOSING;
     blk_step(blk);
 }

@@ -175,6 +175,24 @@ static void test_connects_and_closes(void **state)
     assert_int_equal(xenfront_blk_close(blk, 1000), 0);
 }
 
+/* Waiting for the backend is sleeping: also when the program closes before it has pumped as a connected one. */
+static void test_closing_sleeps(void **state)
+{
+    assert_int_equal(xenfront_blk_start(blk, 0), 0);
+    pump();
+    ring_attach();
+    state_set(XenbusStateConnected);
+    while (xenfront_blk_state(blk) != XENFRONT_CONNECTED)
+        xenfront_blk_pump(blk);
+    assert_int_equal(xenfront_blk_timeout_ms(blk), 0); /* an early event may be masked: pump */
+    assert_int_equal(xenfront_blk_shutdown(blk, 60000), 0);
+    for (int i = 0; i < 10 && fd_is_readable(); i++)
+        xenfront_blk_pump(blk);
+    assert_int_equal(xenfront_blk_state(blk), XENFRONT_CLOSING);
+    assert_false(fd_is_readable());
+    assert_true(xenfront_blk_timeout_ms(blk) > 1000);
+}
+
 /* The same handle again: the backend comes back to InitWait when the frontend goes to Initialising. */
 static void test_connects_again(void **state)
 {
@@ -503,6 +521,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_connects_and_closes),
+        TEST(test_closing_sleeps),
         TEST(test_connects_again),
         TEST(test_one_kick_and_one_event_a_request),
         TEST(test_a_batch_is_one_kick),
