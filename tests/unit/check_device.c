@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_device.c: settings of devices, and that the nodes made of them are those that xl wrote on a real Xen 4.17
- * machine, for a disk with a script and for a network interface with a script: paths, values, permissions, order.
+ * check_device.c: settings of devices, and that the nodes made of them are those that xl wrote on a real
+ * Xen 4.17 machine, for a disk with a script and for a network interface with a script: paths, values,
+ * permissions, order.
  */
 #include <config.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_domain_nodes.c: the nodes of a domain are those that xl wrote for a guest on a real Xen 4.17 machine, with
- * their permissions and in that order.
+ * check_domain_nodes.c: the nodes of a domain are those that xl wrote for a guest on a real Xen 4.17 machine,
+ * with their permissions and in that order.
  */
 #include <config.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* check_vdev.c: names of virtual disks against the table of xen-vbd-interface(7), at the edges of each family. */
+/*
+ * check_vdev.c: names of virtual disks against the table of xen-vbd-interface(7), at the edges of each
+ * family.
+ */
 #include <config.h>
 
 #include <errno.h>

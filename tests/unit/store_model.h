@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * store_model.h: what a list of steps leaves in a store that was empty but for some directories: paths, values and
- * permissions, with xenstored's rule that a new node inherits from its parent. For tests of node lists.
+ * store_model.h: what a list of steps leaves in a store that was empty but for some directories: paths,
+ * values and permissions, with xenstored's rule that a new node inherits from its parent. For tests of node
+ * lists.
  */
 #ifndef TESTS_UNIT_STORE_MODEL_H
 #define TESTS_UNIT_STORE_MODEL_H

@@ -11,14 +11,20 @@ box_state() {
     xenbox list --json | sed -n "/\"name\": \"${1:-$BOX}\"/,/}/s/.*\"state\": \"\(.*\)\".*/\1/p"
 }
 
-# expect_gone PID...: until each of them has ended. A process that nobody waited for yet is dead all the same.
+# is_gone PID: it has ended. A process that nobody waited for yet is dead all the same.
+is_gone() {
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 0
+    [ -z "$state" ] || [ "$state" = Z ]
+}
+
+# expect_gone PID...: until each of them has ended.
 expect_gone() {
-    local pid
+    local pid end=$((SECONDS + DEADLINE))
     for pid in "$@"; do
-        until [ ! -e "/proc/$pid" ] || grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; do
-            timeout "$DEADLINE" tail -s 0.02 --pid="$pid" -f /dev/null &
-            wait $! && break
-            [ -e "/proc/$pid" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" && fail "$pid is still there"
+        until is_gone "$pid"; do
+            [ $SECONDS -lt $end ] || fail "$pid is still there: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+            wait_exit "$pid" 0.05 || :
         done
     done
 }

@@ -73,9 +73,9 @@ expect_gone ${pids/ 0/}
 
 say "the hypervisor process hangs: it is told, and then killed"
 xenbox up "$BOX"
+pids=$(parts)
 kill -STOP "$(box_pid hv)"
 expect_fail "the hypervisor process of box '$BOX' does not answer: Connection timed out" xenbox domain list
-pids=$(parts)
 xenbox down "$BOX"
 expect_gone $pids
 

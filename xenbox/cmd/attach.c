@@ -70,15 +70,20 @@ static int plug_in_somewhere(const struct plug *plug, struct device *device)
     return error ? cmd_fail(DEVICE_FMT ": %s", DEVICE_ARGS(device), device->why) : CMD_OK;
 }
 
-/* A signal ends the waiting, and then what was written is taken back. */
+/* A signal ends the waiting (store_wait), and then what was written is taken back. */
 static void take_signal(int signal)
 {
 }
 
 static void catch_signals(void)
 {
-    const struct sigaction action = { .sa_handler = take_signal, .sa_flags = (int)SA_RESETHAND };
+    const struct sigaction action = { .sa_handler = take_signal };
+    sigset_t set;
 
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }

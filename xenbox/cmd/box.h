@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * box.h: where a box lives and whether it is alive. A box is a directory; its supervisor holds a POSIX record lock
- * on the file `lock` in it for as long as the box is up. The kernel knows the holder's pid and drops the lock
- * however the holder ends, so that a crashed box is told from a living one without guessing.
+ * box.h: where a box lives and whether it is alive. A box is a directory; its supervisor holds a POSIX record
+ * lock on the file `lock` in it for as long as the box is up. The kernel knows the holder's pid and drops the
+ * lock however the holder ends, so that a crashed box is told from a living one without guessing.
  */
 #ifndef XENBOX_CMD_BOX_H
 #define XENBOX_CMD_BOX_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * box_claim.c: the lock of a box, from the side of the one who takes it. The lock file is opened once and never
- * closed, since closing any descriptor of it would drop the lock.
+ * box_claim.c: the lock of a box, from the side of the one who takes it. The lock file is opened once and
+ * never closed, since closing any descriptor of it would drop the lock.
  */
 #include <config.h>
 
@@ -20,7 +20,10 @@
 
 #define MAX_ATTEMPTS 64 /* against others who create and remove the same box meanwhile */
 
-/* A directory that may be trusted: ours, or for what is above the box, root's. In /tmp others may have been first. */
+/*
+ * A directory that may be trusted: ours, or for what is above the box, root's. In /tmp others may have been
+ * first.
+ */
 static int check_owner(const char *path, bool may_be_roots)
 {
     struct stat status;
@@ -69,8 +72,8 @@ static bool has_others(const char *dir)
 }
 
 /*
- * -EBUSY: the holder has it. -ENOENT, -EAGAIN: the directory or the file went away meanwhile. The file that is
- * locked must be the one that is at path: it may have been removed after it was opened.
+ * -EBUSY: the holder has it. -ENOENT, -EAGAIN: the directory or the file went away meanwhile. The file that
+ * is locked must be the one that is at path: it may have been removed after it was opened.
  */
 static int take_lock(const char *path, int *lock, pid_t *holder)
 {

@@ -11,12 +11,14 @@
 
 /*
  * Makes this process the box's supervisor: creates the directory, takes the lock, clears away what a crashed
- * predecessor left, its processes too. The lock stays until the process ends. 0, or negative errno with a sentence
- * in why: -EBUSY when the box is up, -EEXIST when the directory is somebody else's.
+ * predecessor left, its processes too. The lock stays until the process ends. 0, or negative errno with a
+ * sentence in why: -EBUSY when the box is up, -EEXIST when the directory is somebody else's.
  */
 int box_claim(const struct box *box, char *why, size_t size);
 
-/* Removes the directory and all in it. A successor that is just taking it over keeps it. 0 or negative errno. */
+/*
+ * Removes the directory and all in it. A successor that is just taking it over keeps it. 0 or negative errno.
+ */
 int box_release(const struct box *box);
 
 #endif

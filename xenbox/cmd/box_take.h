@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * box_take.h: what most commands start with: the box that the person chose has to be up. These functions return an
- * exit code, and have said what is wrong when it is not CMD_OK.
+ * box_take.h: what most commands start with: the box that the person chose has to be up. These functions
+ * return an exit code, and have said what is wrong when it is not CMD_OK.
  */
 #ifndef XENBOX_CMD_BOX_TAKE_H
 #define XENBOX_CMD_BOX_TAKE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * cmd.h: what the sub-commands of `xenbox` have in common: a row in the table of commands, which is also their
- * help, and the habits of options, messages and exit codes. The program has one thread.
+ * cmd.h: what the sub-commands of `xenbox` have in common: a row in the table of commands, which is also
+ * their help, and the habits of options, messages and exit codes. The program has one thread.
  */
 #ifndef XENBOX_CMD_CMD_H
 #define XENBOX_CMD_CMD_H
@@ -56,7 +56,9 @@ int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The box that -b named, or NULL. */
 const char *cmd_box(void);
 
-/* Prints one JSON value and a newline, and drops the reference. Returns CMD_OK, or CMD_FAILED with a message. */
+/*
+ * Prints one JSON value and a newline, and drops the reference. Returns CMD_OK, or CMD_FAILED with a message.
+ */
 struct json_t;
 int cmd_print_json(struct json_t *value);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * device.h: a device that the toolstack makes: its settings, as a person gives them, and the steps on the store
- * that create it. What a kind of device consists of is in the tables of device_kind.h. Nodes, permissions and
- * order are those of xl, recorded on a Xen 4.17 machine. Pure: text in, list of steps out; attach.c carries it
- * out.
+ * device.h: a device that the toolstack makes: its settings, as a person gives them, and the steps on the
+ * store that create it. What a kind of device consists of is in the tables of device_kind.h. Nodes,
+ * permissions and order are those of xl, recorded on a Xen 4.17 machine. Pure: text in, list of steps out;
+ * attach.c carries it out.
  */
 #ifndef XENBOX_CMD_DEVICE_H
 #define XENBOX_CMD_DEVICE_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * domain_life.h: creating and destroying a domain as a toolstack does. The hypervisor process makes and ends it; the
- * notes in the store, and telling xenstored, are done here. All functions print what went wrong and return an exit
- * code.
+ * domain_life.h: creating and destroying a domain as a toolstack does. The hypervisor process makes and ends
+ * it; the notes in the store, and telling xenstored, are done here. All functions print what went wrong and
+ * return an exit code.
  */
 #ifndef XENBOX_CMD_DOMAIN_LIFE_H
 #define XENBOX_CMD_DOMAIN_LIFE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * domain_nodes.h: what the toolstack writes for a domain of its own accord: nodes, permissions and order as xl
- * writes them for a guest (recorded on a Xen 4.17 machine). Pure.
+ * domain_nodes.h: what the toolstack writes for a domain of its own accord: nodes, permissions and order as
+ * xl writes them for a guest (recorded on a Xen 4.17 machine). Pure.
  */
 #ifndef XENBOX_CMD_DOMAIN_NODES_H
 #define XENBOX_CMD_DOMAIN_NODES_H

@@ -9,6 +9,8 @@
 #include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/number.h"
 
+#define COUNT_TIMEOUT_S 1 /* a list of boxes is not to wait long for one that hangs */
+
 static const char *const state_names[] = {
     [XB_DOMAIN_FREE] = "free",         [XB_DOMAIN_RUNNING] = "running", [XB_DOMAIN_PAUSED] = "paused",
     [XB_DOMAIN_SHUTDOWN] = "shutdown", [XB_DOMAIN_DYING] = "dying",
@@ -27,7 +29,7 @@ void domain_name(const struct xb_tables *tables, uint16_t domid, char name[64])
 
 int domain_table_open(struct hv *hv, const struct box *box)
 {
-    int error = hv_open(hv, box);
+    int error = hv_open(hv, box, HV_TIMEOUT_S);
 
     if (error)
         cmd_fail("the hypervisor process of box '%s' does not answer: %s", box->name, strerror(-error));
@@ -101,7 +103,7 @@ int domain_count(const struct box *box, const struct box_status *status)
     int count = 0;
     struct hv hv;
 
-    if ((status->state != BOX_UP && status->state != BOX_BROKEN) || hv_open(&hv, box) < 0)
+    if ((status->state != BOX_UP && status->state != BOX_BROKEN) || hv_open(&hv, box, COUNT_TIMEOUT_S) < 0)
         return -1;
     for (uint16_t i = 0; i < XB_MAX_DOMAINS; i++)
         count += is_there(hv.tables, i);

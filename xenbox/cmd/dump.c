@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* dump.c: `xenbox dump`: what is granted, mapped, bound and connected in a box. The human form is made of the JSON. */
+/*
+ * dump.c: `xenbox dump`: what is granted, mapped, bound and connected in a box. The human form is made of the
+ * JSON.
+ */
 #include <config.h>
 
 #include <getopt.h>

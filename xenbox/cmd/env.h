@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * env.h: the environment that makes a process a member of a box: which box, which domain, which libraries, which
- * store.
+ * env.h: the environment that makes a process a member of a box: which box, which domain, which libraries,
+ * which store.
  */
 #ifndef XENBOX_CMD_ENV_H
 #define XENBOX_CMD_ENV_H

@@ -40,10 +40,13 @@ __attribute__((noreturn)) static void become(const struct box *box, struct devic
                                              const char *const *arguments)
 {
     char *argv[MAX_ARGUMENTS + 2] = { (char *)script };
+    sigset_t none;
 
     for (size_t i = 0; i < MAX_ARGUMENTS && arguments[i]; i++)
         argv[i + 1] = (char *)arguments[i];
     setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(STDERR_FILENO, STDOUT_FILENO); /* what it prints is no output of ours */
     if (set_variables(box, device, script) == 0)
         execv(script, argv);

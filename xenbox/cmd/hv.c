@@ -14,7 +14,6 @@
 
 #include "xenbox/cmd/hv.h"
 
-#define ANSWER_TIMEOUT_S 5
 #define MAX_REQUEST 256
 
 union control {
@@ -114,9 +113,9 @@ static int say_hello(struct hv *hv)
     return hv->tables->magic == XB_MAGIC && hv->tables->abi == XB_ABI ? 0 : -EPROTO;
 }
 
-int hv_open(struct hv *hv, const struct box *box)
+int hv_open(struct hv *hv, const struct box *box, int timeout_s)
 {
-    const struct timeval limit = { .tv_sec = ANSWER_TIMEOUT_S };
+    const struct timeval limit = { .tv_sec = timeout_s };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     char path[BOX_PATH_MAX];
     int error;
@@ -165,7 +164,7 @@ int hv_identify(const struct box *box, struct box_status *status)
 {
     struct stat tables;
     struct hv hv;
-    int error = hv_open(&hv, box);
+    int error = hv_open(&hv, box, HV_TIMEOUT_S);
 
     if (error)
         return error;
@@ -181,7 +180,7 @@ int hv_identify(const struct box *box, struct box_status *status)
 int hv_stop(const struct box *box)
 {
     struct hv hv;
-    int error = hv_open(&hv, box);
+    int error = hv_open(&hv, box, HV_TIMEOUT_S);
 
     if (!error)
         error = hv_call(&hv, XB_OP_STOP, NULL, 0, NULL, 0);

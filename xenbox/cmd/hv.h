@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * hv.h: the command's line to the hypervisor process of a box, and its read-only view of the box's tables. All
- * functions return 0 or a negative errno and print nothing.
+ * hv.h: the command's line to the hypervisor process of a box, and its read-only view of the box's tables.
+ * All functions return 0 or a negative errno and print nothing.
  */
 #ifndef XENBOX_CMD_HV_H
 #define XENBOX_CMD_HV_H
@@ -19,8 +19,10 @@ struct hv {
     const struct xb_tables *tables;
 };
 
-/* hv_close is safe on one that failed to open, and twice. */
-int hv_open(struct hv *hv, const struct box *box);
+#define HV_TIMEOUT_S 5 /* what a command gives it for an answer */
+
+/* timeout_s is for each answer. hv_close is safe on one that failed to open, and twice. */
+int hv_open(struct hv *hv, const struct box *box, int timeout_s);
 void hv_close(struct hv *hv);
 
 /* One request and its answer, which must have answer_size bytes. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * members.c: a scan of /proc for processes that map a box's memory. Each suspect is held by a pidfd before it is
- * examined, so that its pid cannot come to mean another process in between.
+ * members.c: a scan of /proc for processes that map a box's memory. Each suspect is held by a pidfd before it
+ * is examined, so that its pid cannot come to mean another process in between.
  */
 #include <config.h>
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* node_list.c: a growing list of steps on the store, with one place where running out of memory is noticed. */
+/*
+ * node_list.c: a growing list of steps on the store, with one place where running out of memory is noticed.
+ */
 #include <config.h>
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * node_list.h: what a toolstack does to the store for one domain or device, as a list of steps in the order in
- * which they are taken. Building a list is pure; store.h carries one out.
+ * node_list.h: what a toolstack does to the store for one domain or device, as a list of steps in the order
+ * in which they are taken. Building a list is pure; store.h carries one out.
  */
 #ifndef XENBOX_CMD_NODE_LIST_H
 #define XENBOX_CMD_NODE_LIST_H

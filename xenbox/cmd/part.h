@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * part.h: one of the processes that a box consists of, as its supervisor sees it. It dies with the supervisor,
- * however that ends.
+ * part.h: one of the processes that a box consists of, as its supervisor sees it. It dies with the
+ * supervisor, however that ends.
  */
 #ifndef XENBOX_CMD_PART_H
 #define XENBOX_CMD_PART_H
@@ -25,13 +25,15 @@ void part_init(struct part *part, const char *name);
 void part_fini(struct part *part);
 
 /*
- * Starts argv[0]. enter(box) prepares the environment in the new process: 0 or negative errno; it may be NULL.
- * It finds the ready pipe at PART_READY_FD. 0 or negative errno.
+ * Starts argv[0]. enter(box) prepares the environment in the new process: 0 or negative errno; it may be
+ * NULL. It finds the ready pipe at PART_READY_FD. 0 or negative errno.
  */
 int part_start(struct part *part, const struct box *box, char *const argv[],
                int (*enter)(const struct box *box));
 
-/* Waits until the part has written something to its ready pipe. 0, or negative errno with a sentence in why. */
+/*
+ * Waits until the part has written something to its ready pipe. 0, or negative errno with a sentence in why.
+ */
 int part_wait_ready(struct part *part, const struct box *box, int timeout_ms, char *why, size_t size);
 
 /* It has ended (its pidfd is readable): takes its status, and says in why how it ended. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * plug.c: the toolstack's side of a device's life. A node of a device is only written in a transaction that has
- * seen its directory, since the other side may have removed it meanwhile.
+ * plug.c: the toolstack's side of a device's life. A node of a device is only written in a transaction that
+ * has seen its directory, since the other side may have removed it meanwhile.
  */
 #include <config.h>
 

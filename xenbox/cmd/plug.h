@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * plug.h: putting a device in and taking it out, as the toolstack does: nodes, waiting for the backend, hotplug
- * script. All functions return 0 or a negative errno, with a sentence in device->why.
+ * plug.h: putting a device in and taking it out, as the toolstack does: nodes, waiting for the backend,
+ * hotplug script. All functions return 0 or a negative errno, with a sentence in device->why.
  */
 #ifndef XENBOX_CMD_PLUG_H
 #define XENBOX_CMD_PLUG_H

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,17 +171,23 @@ bool store_has(struct store *store, const char *path)
     return error != -ENOENT;
 }
 
-/* Takes one event and all that are queued behind it. */
+/*
+ * Takes one event and all that are queued behind it. A caller that wants to be interrupted blocks its signals: they
+ * are let through here only, so that none is lost between a look at the store and the waiting.
+ */
 static int take_events(struct store *store, int64_t deadline)
 {
     struct pollfd wait = { .fd = xs_fileno(store->xs), .events = POLLIN };
     int64_t left = deadline - clock_now_ms();
-    int ready;
+    struct timespec limit = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+    sigset_t none;
     char **event;
+    int ready;
 
     if (left <= 0)
         return -ETIMEDOUT;
-    ready = poll(&wait, 1, (int)left);
+    sigemptyset(&none);
+    ready = ppoll(&wait, 1, &limit, &none);
     if (ready < 0)
         return -errno;
     while (ready > 0 && (event = xs_check_watch(store->xs)))

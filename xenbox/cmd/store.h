@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * store.h: a box's store, seen from domain 0 through the real libxenstore. All functions return 0 or a negative
- * errno, and all but one print nothing.
+ * store.h: a box's store, seen from domain 0 through the real libxenstore. All functions return 0 or a
+ * negative errno, and all but one print nothing.
  */
 #ifndef XENBOX_CMD_STORE_H
 #define XENBOX_CMD_STORE_H
@@ -24,8 +24,8 @@ int store_connect(struct store *store, const struct box *box);
 void store_close(struct store *store);
 
 /*
- * Runs fn in a transaction, again from the start whenever somebody else came in between. What fn returns other than 0
- * undoes all.
+ * Runs fn in a transaction, again from the start whenever somebody else came in between. What fn returns
+ * other than 0 undoes all.
  */
 int store_transact(struct store *store, int (*fn)(struct store *store, xs_transaction_t t, void *arg),
                    void *arg);
@@ -41,7 +41,8 @@ bool store_has(struct store *store, const char *path);
 
 /*
  * Waits until is_met(store, arg) says other than 0, asking it again whenever something at or below path has
- * changed. Returns what it said when that is negative; 0 when it is positive; -ETIMEDOUT; -EINTR after a signal.
+ * changed. Returns what it said when that is negative; 0 when it is positive; -ETIMEDOUT; -EINTR after a
+ * signal.
  */
 int store_wait(struct store *store, const char *path, int timeout_ms,
                int (*is_met)(struct store *store, void *arg), void *arg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * store_ping.h: does the store answer at all? libxenstore waits for ever for a xenstored that is stopped or hangs, so
- * this is asked first, on a connection of its own.
+ * store_ping.h: does the store answer at all? libxenstore waits for ever for a xenstored that is stopped or
+ * hangs, so this is asked first, on a connection of its own.
  */
 #ifndef XENBOX_CMD_STORE_PING_H
 #define XENBOX_CMD_STORE_PING_H

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * supervisor.c: the life of a box. The death of the hypervisor process is the end of the box: the other parts and
- * every process that maps its memory are killed, and the directory stays behind, so that `list` and the logs tell
- * what happened. The death of another part breaks the box, as it would break a real machine, but does not end it:
- * how programs take the loss of the store can be watched.
+ * supervisor.c: the life of a box. The death of the hypervisor process is the end of the box: the other parts
+ * and every process that maps its memory are killed, and the directory stays behind, so that `list` and the
+ * logs tell what happened. The death of another part breaks the box, as it would break a real machine, but
+ * does not end it: how programs take the loss of the store can be watched.
  */
 #include <config.h>
 

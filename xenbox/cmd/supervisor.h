@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * supervisor.h: the process that is a box's: it starts the hypervisor process, xenstored and the guests' store
- * proxy, watches them, and ends them. Whatever it started dies with it.
+ * supervisor.h: the process that is a box's: it starts the hypervisor process, xenstored and the guests'
+ * store proxy, watches them, and ends them. Whatever it started dies with it.
  */
 #ifndef XENBOX_CMD_SUPERVISOR_H
 #define XENBOX_CMD_SUPERVISOR_H
@@ -22,8 +22,8 @@ struct supervisor_plan {
 };
 
 /*
- * Brings the box up. 0: it is ready. Otherwise nothing of it is left, and why says what went wrong. SIGTERM and SIGINT
- * are blocked from then on: supervisor_run takes them.
+ * Brings the box up. 0: it is ready. Otherwise nothing of it is left, and why says what went wrong. SIGTERM
+ * and SIGINT are blocked from then on: supervisor_run takes them.
  */
 int supervisor_start(const struct supervisor_plan *plan, char why[SUPERVISOR_WHY_MAX]);
 

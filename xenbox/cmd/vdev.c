@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vdev.c: the encoding of virtual disk names. A name is a family prefix, the disk in letters (base 26 without a
- * zero: a..z, aa, ab, ...) or digits, and a partition, 0 or none for the whole disk.
+ * vdev.c: the encoding of virtual disk names. A name is a family prefix, the disk in letters (base 26 without
+ * a zero: a..z, aa, ab, ...) or digits, and a partition, 0 or none for the whole disk.
  */
 #include <config.h>
 

@@ -11,8 +11,8 @@
 #define VDEV_NAME_MAX 24
 
 /*
- * "xvda1", "d0p1", "hda", "sdb3", or the number itself (decimal, octal, hexadecimal). 0, or -EINVAL for what is no
- * such name, -ERANGE for a disk or partition that the family cannot number.
+ * "xvda1", "d0p1", "hda", "sdb3", or the number itself (decimal, octal, hexadecimal). 0, or -EINVAL for what
+ * is no such name, -ERANGE for a disk or partition that the family cannot number.
  */
 int vdev_parse(const char *name, uint32_t *number);
 
