@@ -36,7 +36,8 @@ say "a backend that refuses"
 fake_backend vbd 6 'no such disk'
 expect_fail "vbd $DOM/51712: the backend refused: no such disk" xenbox attach guest vbd target=/x
 fake_backend_stop
-in_dom0 xenstore-rm error/backend
+in_dom0 xenstore-ls -f error | grep -q 'no such disk' || fail "the reason is gone"
+expect_fail "no backend answered within 1 s" xenbox attach guest vbd target=/x --timeout 1
 expect_no_device
 
 say "a backend that answers"

@@ -33,13 +33,20 @@ static unsigned long backend_state(const struct plug *plug, const struct device 
     return store_read_number(plug->store, path, &state) == 0 ? state : XenbusStateUnknown;
 }
 
-/* What the backend has to say about its failure: the error node of a Xen backend, to be freed; or NULL. */
+/* Where a Xen backend says why it failed. */
+static void error_path(const struct device *device, char path[STORE_PATH_MAX])
+{
+    snprintf(path, STORE_PATH_MAX, "/local/domain/0/error/backend/%s/%u/%u", device->kind->name,
+             device->domid, device->devid);
+}
+
+/* What it has to say, to be freed; or NULL. */
 static char *backend_error(const struct plug *plug, const struct device *device)
 {
-    char path[STORE_PATH_MAX], *text;
+    char dir[STORE_PATH_MAX], path[STORE_PATH_MAX + sizeof("/error")], *text;
 
-    snprintf(path, sizeof(path), "/local/domain/0/error/backend/%s/%u/%u/error", device->kind->name,
-             device->domid, device->devid);
+    error_path(device, dir);
+    snprintf(path, sizeof(path), "%s/error", dir);
     store_read(plug->store, path, &text);
     return text;
 }
@@ -255,9 +262,13 @@ int plug_out(const struct plug *plug, struct device *device)
 int plug_in(const struct plug *plug, struct device *device)
 {
     const struct plug undo = { plug->box, plug->store, plug->timeout_ms, true };
-    char why[DEVICE_WHY_MAX];
+    char why[DEVICE_WHY_MAX], path[STORE_PATH_MAX];
     struct node_list list;
     int error;
+
+    /* What was said of a predecessor of this name must not be taken for an answer. */
+    error_path(device, path);
+    store_prune(plug->store, path, "/local/domain/0");
 
     node_list_init(&list, device->domid);
     device_create_nodes(device, &list);
