@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_aio.c: kernel I/O straight to and from mapped grants: by which calls it works, and that both sides then see
- * the same bytes. Every check drains its I/O before it unmaps: on a PV dom0, unmapping under direct I/O breaks the
- * kernel. The file that they work on comes from the command line.
+ * check_aio.c: kernel I/O straight to and from mapped grants: by which calls it works, and that both sides
+ * then see the same bytes. Every check drains its I/O before it unmaps: on a PV dom0, unmapping under direct
+ * I/O breaks the kernel. The file that they work on comes from the command line.
  */
 #include <config.h>
 

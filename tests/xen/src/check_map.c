@@ -197,8 +197,8 @@ static void munmap_of_one_page_leaves_the_others(struct check_env *env)
 }
 
 /*
- * A PV kernel keeps a mapping from a child, since its page tables cannot be copied. Any other lets the child have
- * it, and the grant stays mapped until the last of them is gone.
+ * A PV kernel keeps a mapping from a child, since its page tables cannot be copied. Any other lets the child
+ * have it, and the grant stays mapped until the last of them is gone.
  */
 static void fork_and_the_mapping(struct check_env *env)
 {

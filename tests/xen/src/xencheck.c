@@ -4,7 +4,8 @@
  * peer.
  *
  *     xencheck peer DIR DOMID                       serves the runner in domain DOMID
- *     xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]  checks against the peer in domain DOMID
+ *     xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]
+ *                                                   checks against the peer in domain DOMID
  *
  * DIR is a folder of the store that both may write, such as /local/domain/3/data/xencheck.
  */
@@ -235,12 +236,14 @@ static bool check_run(struct check_env *env, const struct check *check)
 
 static int run(struct check_env *env, char *const *patterns)
 {
-    static const struct check *const lists[] = { check_map_list, check_copy_list, check_event_list,
-                                                 check_death_list, check_aio_list };
+    static const struct check *const lists[] = { check_map_list,   check_copy_list, check_event_list,
+                                                 check_death_list, check_aio_list,  check_hazard_list };
     int passed = 0, failed = 0;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        if (lists[i] == check_aio_list && !env->file)
+        const bool needs_file = lists[i] == check_aio_list || lists[i] == check_hazard_list;
+
+        if ((needs_file && !env->file) || (lists[i] == check_hazard_list && !*patterns))
             continue;
         for (const struct check *check = lists[i]; check->name; check++)
             if (check_selected(check->name, patterns)) {

@@ -22,9 +22,9 @@
 #define REFS_MAX 256 /* that fit one answer through the store */
 
 /*
- * What maps grants for the runner. A PV kernel takes two mappings for each, and keeps them from children. xenbox
- * documents four differences: closing a handle unmaps, a child has no mapping, a wild pointer given to a copy faults
- * in the program, and an event channel's descriptor is for poll() only.
+ * What maps grants for the runner. A PV kernel takes two mappings for each, and keeps them from children.
+ * xenbox documents four differences: closing a handle unmaps, a child has no mapping, a wild pointer given
+ * to a copy faults in the program, and an event channel's descriptor is for poll() only.
  */
 enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV, MEMORY_XENBOX };
 
@@ -53,7 +53,10 @@ struct check {
 /* Says nothing: most failures here are wanted. */
 extern struct xentoollog_logger quiet;
 
-extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[], check_aio_list[];
+extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[],
+    check_aio_list[];
+/* Only when they are named: they may break the kernel. */
+extern const struct check check_hazard_list[];
 
 /* link.c. Functions return 0 or negative errno and never log. */
 int link_open(struct link *link, const char *dir, bool is_peer);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/*
+ * check_hazard.c: what must never be done with a mapped grant, done. On a PV dom0 with the kernels of today
+ * either check leaves the kernel broken until it is rebooted: they run only when they are asked for by name,
+ * on a machine that is thrown away, and tell what happened instead of expecting it. The file is a slow disk,
+ * so that its I/O is surely in flight at the critical moment.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <liburing.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/xen/src/xencheck.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define PAGES 11
+
+/* One direct read into a fresh map that nobody disturbs: bytes or negative errno. */
+static int read_directly(struct check_env *env, int fd, uint32_t ref)
+{
+    void *page = xengnttab_map_grant_ref(env->gnttab, env->domid, ref, RW);
+    ssize_t length;
+
+    if (!page)
+        return -errno;
+    length = pread(fd, page, PAGE, 0);
+    if (length < 0)
+        length = -errno;
+    xengnttab_unmap(env->gnttab, page, 1);
+    return (int)length;
+}
+
+/* Later guests suffer: the placeholder pages are used again. */
+static void note_aftermath(struct check_env *env, int fd)
+{
+    struct share share = peer_share(env, PAGES, true);
+    int failed = 0, error = 0;
+
+    for (int i = 0; i < PAGES; i++) {
+        int ret = read_directly(env, fd, share.refs[i]);
+
+        if (ret < 0) {
+            failed++;
+            error = -ret;
+        }
+    }
+    check_note("afterwards %d of %d direct reads into fresh mappings fail (%s)", failed, PAGES,
+               errno_name(error));
+}
+
+static void unmap_under_direct_io(struct check_env *env)
+{
+    struct share share = peer_share(env, 1, true);
+    uint8_t *page = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW);
+    int fd = open(env->file, O_RDWR | O_DIRECT), ret;
+    io_context_t context = NULL;
+    struct iocb block, *blocks[1] = { &block };
+    struct io_event event;
+
+    EXPECT(env, page && fd >= 0 && !io_setup(1, &context), "set up: %s", errno_name(errno));
+    io_prep_pread(&block, fd, page, PAGE, 0);
+    EXPECT(env, io_submit(context, 1, blocks) == 1, "submit");
+    ret = xengnttab_unmap(env->gnttab, page, 1);
+    check_note("unmap with a direct read in flight returns %d (%s)", ret, errno_name(ret ? errno : 0));
+    EXPECT(env, io_getevents(context, 1, 1, &event, NULL) == 1, "the read never ends");
+    check_note("the read ends with %ld", (long)event.res);
+    io_destroy(context);
+    note_aftermath(env, fd);
+    close(fd);
+}
+
+static void kill_under_io_uring(struct check_env *env)
+{
+    struct share share = peer_share(env, PAGES, true);
+    int ready[2], fd = open(env->file, O_RDWR | O_DIRECT);
+    void *again;
+    char byte;
+    pid_t child;
+
+    EXPECT(env, fd >= 0 && !pipe(ready), "open: %s", errno_name(errno));
+    child = fork();
+    if (!child) {
+        xengnttab_handle *gnttab = xengnttab_open(&quiet, 0);
+        uint8_t *pages = xengnttab_map_domain_grant_refs(gnttab, PAGES, env->domid, share.refs, RW);
+        struct io_uring ring;
+
+        if (!pages || io_uring_queue_init(16, &ring, 0))
+            _exit(1);
+        for (int i = 0; i < PAGES; i++)
+            io_uring_prep_read(io_uring_get_sqe(&ring), fd, pages + i * PAGE, PAGE, i * PAGE);
+        if (io_uring_submit(&ring) != PAGES || write(ready[1], "", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    EXPECT(env, read(ready[0], &byte, 1) == 1, "the other process failed");
+    close(ready[0]);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    peer_unshare(env, &share);
+    again = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[PAGES - 1], RW);
+    check_note("after kill -9 with io_uring in flight the mappings are %s", again ? "still held" : "gone");
+    if (again)
+        xengnttab_unmap(env->gnttab, again, 1);
+    note_aftermath(env, fd);
+    close(fd);
+}
+
+const struct check check_hazard_list[] = {
+    { "hazard-unmap-under-direct-io", unmap_under_direct_io },
+    { "hazard-kill-under-io-uring", kill_under_io_uring },
+    { NULL, NULL },
+};
