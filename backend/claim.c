@@ -27,6 +27,9 @@ unsigned long long claim_parse_stat(const char *text)
     const char *at = strrchr(text, ')');
     unsigned long long start;
 
+    /* A process that was killed and that nobody has waited for yet is gone all the same: it holds nothing. */
+    if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')
+        return 0;
     /* The third field is the first behind the bracket, the start time is the 22nd. */
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');

@@ -18,7 +18,7 @@ int claim_take(struct xs_handle *xs, pid_t *holder);
 /* Only if it is ours. A lost store has lost the claim, too. */
 void claim_drop(struct xs_handle *xs);
 
-/* Pure: the start time in the text of /proc/PID/stat; 0: there is none. */
+/* Pure: the start time in the text of /proc/PID/stat; 0: there is none, or the process is dead. */
 unsigned long long claim_parse_stat(const char *text);
 
 #endif

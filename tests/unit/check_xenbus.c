@@ -174,6 +174,13 @@ static void test_start_time_is_found_behind_any_name(void **state)
     assert_int_equal(claim_parse_stat(""), 0);
 }
 
+static void test_dead_process_holds_no_claim(void **state)
+{
+    assert_int_equal(claim_parse_stat("7 (sh) Z 1 7 7 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 0 0"), 0);
+    assert_int_equal(claim_parse_stat("7 (sh) X 1 7 7 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 0 0"), 0);
+    assert_int_equal(claim_parse_stat("7 (a) Z) S 1 7 7 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 0 0"), 4711);
+}
+
 static void test_log_limit_lets_a_few_through(void **state)
 {
     struct log_limit limit = { 0 };
@@ -196,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_device_name_is_parsed_whole),
         cmocka_unit_test(test_frontend_path_belongs_to_the_domain),
         cmocka_unit_test(test_start_time_is_found_behind_any_name),
+        cmocka_unit_test(test_dead_process_holds_no_claim),
         cmocka_unit_test(test_log_limit_lets_a_few_through),
     };
 
