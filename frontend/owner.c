@@ -32,10 +32,15 @@ static int file_read(const char *path, char *buf, size_t size)
     return 0;
 }
 
-/* Field 22 of proc(5)'s stat. The name in field 2 may hold anything: the count starts behind its last ')'. */
+/*
+ * Fields 3, 20 and 22 of proc(5)'s stat. The name in field 2 may hold anything: the count starts behind its
+ * last ')'. A process that has ended and that nobody has waited for yet is gone; one of which only the first
+ * thread has ended is not.
+ */
 static int start_time(int pid, unsigned long long *ticks)
 {
-    char path[32], stat[1024], *at;
+    char path[32], stat[1024], *at, state;
+    long threads;
     int err;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
@@ -43,12 +48,11 @@ static int start_time(int pid, unsigned long long *ticks)
     if (err < 0)
         return err;
     at = strrchr(stat, ')');
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    if (!at)
+    if (!at || sscanf(at,
+                      ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
+                      &state, &threads, ticks) != 3)
         return -EINVAL;
-    *ticks = strtoull(at + 1, NULL, 10);
-    return 0;
+    return (state == 'Z' || state == 'X') && threads <= 1 ? -ESRCH : 0;
 }
 
 static int boot_id(char id[37])

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ static void test_this_process_is_alive(void **state)
 static void test_a_child_is_dead_after_its_end(void **state)
 {
     int fds[2], status;
+    siginfo_t info;
     char text[128] = "";
     pid_t pid;
 
@@ -43,6 +45,8 @@ static void test_a_child_is_dead_after_its_end(void **state)
         _exit(write(fds[1], text, sizeof(text)) != sizeof(text));
     }
     assert_int_equal(read(fds[0], text, sizeof(text)), sizeof(text));
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_false(owner_is_alive(text)); /* ended, but not waited for */
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(owner_pid(text), pid);
     assert_false(owner_is_alive(text));
