@@ -31,7 +31,7 @@ daemon_stop
 for round in 1 2 3; do
     say "keep, round $round"
     daemon_start --workers 2 --on-exit keep
-    in_guest "$DOM" xenfront blk bench -q -p randrw -d 32 -c 20000 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
+    in_guest "$DOM" xenfront blk bench -q -p randrw -d 32 --seconds=2 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
     bench=$!
     wait_store "$BACK/$VDEV/state" 4
     daemon_stop

@@ -47,9 +47,9 @@ xenbox down "$BOX"
 
 say "a process of the box that outlived its supervisor is found by what it has mapped"
 xenbox up "$BOX"
-xenbox run -- xensplitd --run-dir "$SCRATCH/run" >"$SCRATCH/daemon.log" 2>&1 &
+xenbox run -- xensplitd --run-dir "$SCRATCH/run" >"$SCRATCH/survivor.log" 2>&1 &
 daemon=$!
-wait_log "$SCRATCH/daemon.log" serves $daemon
+wait_log "$SCRATCH/survivor.log" serves $daemon
 kill -STOP $daemon
 pids=$(parts)
 kill -KILL "$(box_pid supervisor)"
