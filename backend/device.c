@@ -116,13 +116,19 @@ static void report(struct device *device, const char *text)
     device->life->has_failed = true;
 }
 
+/* The last look found no directory. One that is there now belongs to a device that was attached since then. */
+static bool was_removed(const struct xenbus_view *view)
+{
+    return !view->is_present && view->own == XenbusStateUnknown;
+}
+
 /* A removed device is not an error: its end is the next thing that a look will see. */
 static void write_state(struct device *device, enum xenbus_state state)
 {
     enum xenbus_state *own = &device->life->nodes.view.own;
     int error;
 
-    if (state == XenbusStateUnknown || state == *own)
+    if (state == XenbusStateUnknown || state == *own || was_removed(&device->life->nodes.view))
         return;
     error = xenbus_switch_state(daemon_xs(), device->path, state);
     if (error == 0) {

@@ -318,6 +318,24 @@ static void test_removed_device_is_never_recreated(void **state)
     }
 }
 
+/* A device that the toolstack attaches while its namesake is still being let go of is not the one that closes. */
+static void test_end_of_a_removed_device_is_not_its_successors(void **state)
+{
+    connect_both();
+    family.is_held = true;
+    fake_store_remove(BACK);
+    fake_store_remove(FRONT);
+    settle();
+    assert_true(family.is_busy);
+    attach();
+    family.is_held = false;
+    answer();
+    assert_int_equal(own(), XenbusStateInitialising);
+    settle();
+    assert_int_equal(own(), XenbusStateInitWait);
+    assert_int_equal(family.teardowns, 1);
+}
+
 static void test_removed_parent_takes_the_device_along(void **state)
 {
     connect_both();
@@ -670,6 +688,7 @@ int main(void)
         TEST(test_watch_fires_again_and_nothing_happens),
         TEST(test_unplug_is_finished_and_forgotten),
         TEST(test_removed_device_is_never_recreated),
+        TEST(test_end_of_a_removed_device_is_not_its_successors),
         TEST(test_removed_parent_takes_the_device_along),
         TEST(test_nonsense_state_is_ignored),
         TEST(test_foreign_frontend_is_refused),
