@@ -7,17 +7,18 @@
 
 MACHINE_PID=
 
-# Starts QEMU; further arguments are QEMU's. The caller says where the console goes.
+# Becomes QEMU; further arguments are QEMU's. The caller says where the console goes.
 machine_start() {
     [ -e "$XEN_WORK/disk.img" ] && rm "$XEN_WORK/disk.img"
     truncate -s "${XEN_DISK_MB}M" "$XEN_WORK/disk.img"
     truncate -s 16M "$XEN_WORK/slow.img"
-    qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
+    local kernel_options="console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE"
+    exec qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$XEN_WORK/slow.img,format=raw,if=virtio,cache=unsafe,throttling.iops-total=2" \
         -kernel "$BASE/xen" -append "$XEN_OPTIONS $XEN_OPTIONS_MORE" \
-        -initrd "$BASE/vmlinuz console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE,$XEN_WORK/dom0.img" \
+        -initrd "$BASE/vmlinuz $kernel_options,$XEN_WORK/dom0.img" \
         "${@:2}"
 }
 
@@ -81,7 +82,7 @@ machine_run() {
         if kill -0 "$MACHINE_PID" 2>/dev/null; then
             word="hung and was cut off"
         else
-            word="died: $(tail -n 1 "$XEN_WORK/qemu.log")"
+            word="ended by itself $(tail -n 1 "$XEN_WORK/qemu.log")"
         fi
         [ -n "$case" ] && case_end "$case" fail - "the machine $word"
         say "the machine $word; the end of its console ($console):"
