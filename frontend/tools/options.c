@@ -36,7 +36,7 @@ static const struct option_row {
       "write the data to FILE (-: standard output)" },
     { "offset", 0, OPTION_SIZE, AT(offset), RANGE_COMMANDS, 0, UINT64_MAX, "SIZE",
       "where on the disk to start (default 0)" },
-    { "size", 's', OPTION_SIZE, AT(size), RANGE_COMMANDS, 0, UINT64_MAX, "SIZE",
+    { "size", 's', OPTION_SIZE, AT(size), RANGE_COMMANDS, 512, UINT64_MAX, "SIZE",
       "how much of the disk (default: to its end; verify: 64M)" },
     { "block-size", 'b', OPTION_SIZE, AT(block_size), DISK_COMMANDS, 512, 64 << 20, "SIZE",
       "of a request (default 256K; bench: 4K; verify: at most this, 256K)" },

@@ -85,12 +85,14 @@ static void test_two_devices_and_wrong_numbers_are_refused(void **state)
     char *two[] = { "info", "xvda", "xvdb", NULL };
     char *number[] = { "bench", "--depth=many", NULL };
     char *bound[] = { "bench", "--depth=99999", NULL };
+    char *nothing[] = { "verify", "--size=0", NULL };
     char *none[] = { "verify", "--depth=0", NULL };
     struct settings settings;
 
     assert_int_equal(parse(TOOL_INFO, &settings, two), TOOL_USAGE);
     assert_int_equal(parse(TOOL_BENCH, &settings, number), TOOL_USAGE);
     assert_int_equal(parse(TOOL_BENCH, &settings, bound), TOOL_USAGE);
+    assert_int_equal(parse(TOOL_VERIFY, &settings, nothing), TOOL_USAGE); /* not: "as much as by default" */
     assert_int_equal(parse(TOOL_VERIFY, &settings, none), TOOL_USAGE);
 }
 
