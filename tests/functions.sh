@@ -139,11 +139,12 @@ expect_fail() {
 
 # --- the emulated Xen ---------------------------------------------------------------------------------------------
 
-# box_up [OPTION...]: a box of this test's own, chosen for every later command by $XENBOX.
+# box_up [OPTION...]: a box of this test's own, chosen for every later command by $XENBOX. XS_STORE says who keeps its
+# store.
 box_up() {
     export XENBOX_HOME="$SCRATCH/boxes"
     BOX=t$$
-    XENBOX=$(xenbox up "$@" "$BOX" 2>>"$SCRATCH/box.log")
+    XENBOX=$(xenbox up ${XS_STORE:+--store="$XS_STORE"} "$@" "$BOX" 2>>"$SCRATCH/box.log")
     export XENBOX
     defer box_down
 }

@@ -99,6 +99,7 @@ static const struct store_model_node recorded_vif_frontend[] = {
     { VIF_FRONT "/handle", "0", "n3,r0" },
     { VIF_FRONT "/mac", "00:16:3e:11:22:33", "n3,r0" },
     { VIF_FRONT "/trusted", "1", "n3,r0" },
+    { VIF_FRONT "/mtu", "1500", "n0,r3" },
 };
 
 static const struct store_model_node recorded_vif_notes[] = {

@@ -31,6 +31,7 @@ refused 2 'one box at a time' up a b
 refused 2 'sockets are made in it' up "/tmp/$(printf 'x%.0s' {1..50})/$(printf 'y%.0s' {1..50})"
 refused 2 'not KEY=VALUE' up --limit grants
 refused 2 'not fast or strict' up --mapping=slow
+refused 2 'not xenstored or oxenstored' up --store=shop
 refused 1 "there is no such limit" up --limit fun=1
 refused 1 "range" up --limit event-channels=1000000
 refused 1 'No such file' up --xenstored=/nowhere

@@ -220,7 +220,7 @@ static void write_nodes(const struct device *device, struct node_list *list, con
         int error = device_expand(device, node->value, &value);
 
         if (!error)
-            node_list_write(list, dir, node->name, access, "%s", value);
+            node_list_write(list, dir, node->name, node->is_readonly ? NODE_DOM0 : access, "%s", value);
         else if (error != -ENOENT)
             list->error = error;
         free(value);

@@ -15,6 +15,7 @@
 #include "xenbox/cmd/vdev.h"
 
 #define MAX_HANDLE 65535u /* of a vif */
+#define DEFAULT_MTU "1500" /* which xl tells the guest, and not the backend */
 
 static const struct device_value yes_no[] = {
     { "1", "1" }, { "0", "0" }, { "yes", "1" }, { "no", "0" }, { "on", "1" }, { "off", "0" }, { 0 },
@@ -151,6 +152,7 @@ static const struct device_node vif_frontend[] = {
     { "handle", "$devid" },
     { "mac", "$mac" },
     { "trusted", "$trusted" },
+    { "mtu", "$guest-mtu", true },
     { 0 },
 };
 
@@ -191,6 +193,8 @@ static void derive_vif(struct device *device)
     unsigned char tail[3] = { 0 };
     char mac[18];
 
+    device_set(device, "guest-mtu",
+               device_setting(device, "mtu") ? device_setting(device, "mtu") : DEFAULT_MTU);
     if (device_setting(device, "mac"))
         return;
     if (getrandom(tail, sizeof(tail), 0) != sizeof(tail))

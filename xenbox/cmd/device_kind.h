@@ -29,6 +29,7 @@ struct device_key {
 struct device_node {
     const char *name;
     const char *value;
+    bool is_readonly; /* in the frontend's directory: the guest may not change it */
 };
 
 struct device_kind {

@@ -6,15 +6,20 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "xenbox/cmd/box_claim.h"
 #include "xenbox/cmd/commands.h"
+#include "xenbox/cmd/hv.h"
+#include "xenbox/cmd/leaks.h"
 
 #define DOWN_TIMEOUT_MS 20000 /* until the supervisor is killed */
 #define KILL_TIMEOUT_MS 5000
+#define LOOK_TIMEOUT_S 2 /* a box that hangs goes down without a report */
 
 /* Sends a signal to whoever holds the box's lock and waits for his end. 0 or negative errno. */
 static int end_supervisor(const struct box *box, pid_t pid, int signal, int timeout_ms)
@@ -49,6 +54,28 @@ static int clear(const struct box *box)
     return error ? cmd_fail("cannot remove %s: %s", box->dir, strerror(-error)) : CMD_OK;
 }
 
+/* Says what programs have not given back. It all goes with the box: this is for who looks for leaks. */
+static void report_leaks(const struct box *box, const struct box_status *status)
+{
+    char *report = NULL;
+    size_t size = 0;
+    FILE *out;
+    struct hv hv;
+
+    if (hv_open(&hv, box, LOOK_TIMEOUT_S) < 0)
+        return;
+    out = open_memstream(&report, &size);
+    if (out) {
+        unsigned leaks = leaks_report(hv.tables, status, out);
+
+        fclose(out);
+        if (leaks)
+            fprintf(stderr, "xenbox: box '%s' goes down with something left in it:\n%s", box->name, report);
+        free(report);
+    }
+    hv_close(&hv);
+}
+
 static int down(int argc, char **argv)
 {
     struct box_status status;
@@ -68,6 +95,8 @@ static int down(int argc, char **argv)
         return cmd_fail("%s is not a box", box.dir);
     if (status.state == BOX_CRASHED)
         return clear(&box);
+    if (status.state == BOX_UP || status.state == BOX_BROKEN)
+        report_leaks(&box, &status);
     error = end_supervisor(&box, status.supervisor, SIGTERM, DOWN_TIMEOUT_MS);
     if (error == -ETIMEDOUT) {
         cmd_fail("the supervisor of box '%s' (pid %d) does not end: killing it", box.name,

@@ -15,6 +15,7 @@
 #include "xenbox/cmd/dump_tables.h"
 
 #define COMMAND_MAX 16
+#define USE_MAX 32
 
 enum { OPTION_JSON = 256 };
 
@@ -62,13 +63,44 @@ static void print_process(const json_t *pid)
     printf("%d %s", (int)json_integer_value(pid), name);
 }
 
-static void print_use(const json_t *limits, const char *key)
+/* "used/limit", or "used/-" for a limit that is switched off. */
+static void format_use(const json_t *limits, const char *key, char text[USE_MAX])
 {
     const json_t *use = json_object_get(limits, key);
-    char text[32];
 
-    snprintf(text, sizeof(text), "%d/%d", get_int(use, "used"), get_int(use, "limit"));
-    printf(" %13s", text);
+    if (json_is_integer(json_object_get(use, "limit")))
+        snprintf(text, USE_MAX, "%d/%d", get_int(use, "used"), get_int(use, "limit"));
+    else
+        snprintf(text, USE_MAX, "%d/-", get_int(use, "used"));
+}
+
+static void print_use(const json_t *limits, const char *key, int width)
+{
+    char text[USE_MAX];
+
+    format_use(limits, key, text);
+    printf(" %*s", width, text);
+}
+
+static void print_box(const struct box *box, const json_t *dump)
+{
+    static const struct {
+        const char *key, *title;
+    } rows[] = {
+        { "domains", "domains" },
+        { "frames", "frames" },
+        { "maptrack_frames", "maptrack frames" },
+        { "connections", "connections" },
+    };
+    const json_t *limits = json_object_get(dump, "limits");
+    char text[USE_MAX];
+
+    printf("box '%s', mapping %s; in use of the limit:", box->name, get_text(dump, "mapping"));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        format_use(limits, rows[i].key, text);
+        printf(" %s %s,", rows[i].title, text);
+    }
+    printf(" pages in a map call at most %d\n\n", get_int(limits, "pages_per_map_call"));
 }
 
 static void print_domains(const json_t *domains)
@@ -76,16 +108,18 @@ static void print_domains(const json_t *domains)
     const json_t *domain;
     size_t i;
 
-    printf("DOMAIN NAME                     STATE        PAGES        GRANTS         PORTS       SHARED\n");
+    printf("DOMAIN NAME             STATE       PAGES      GRANTS G-FRAMES  MAPTRACK     PORTS    SHARED\n");
     json_array_foreach(domains, i, domain)
     {
         const json_t *limits = json_object_get(domain, "limits");
 
-        printf("%6d %-24.24s %-9s %8d", get_int(domain, "domid"), get_text(domain, "name"),
+        printf("%6d %-16.16s %-8s %8d", get_int(domain, "domid"), get_text(domain, "name"),
                get_text(domain, "state"), get_int(domain, "pages"));
-        print_use(limits, "grants");
-        print_use(limits, "event_channels");
-        print_use(limits, "gntalloc_pages");
+        print_use(limits, "grants", 11);
+        print_use(limits, "grant_frames", 8);
+        print_use(limits, "maptrack_frames", 9);
+        print_use(limits, "event_channels", 9);
+        print_use(limits, "gntalloc_pages", 9);
         printf("\n");
     }
 }
@@ -146,11 +180,12 @@ static void print_conns(const json_t *conns)
     const json_t *conn, *map;
     size_t i, k;
 
-    printf("\nCONNECTION KIND    DOMAIN  MAPS PROCESS\n");
+    printf("\nCONNECTION KIND    DOMAIN        MAPS PROCESS\n");
     json_array_foreach(conns, i, conn)
     {
-        printf("%10d %-7s %6d %5zu ", get_int(conn, "id"), get_text(conn, "kind"), get_int(conn, "domid"),
-               json_array_size(json_object_get(conn, "maps")));
+        printf("%10d %-7s %6d", get_int(conn, "id"), get_text(conn, "kind"), get_int(conn, "domid"));
+        print_use(json_object_get(conn, "limits"), "maps", 11);
+        printf(" ");
         print_process(json_object_get(conn, "pid"));
         printf("\n");
     }
@@ -169,13 +204,11 @@ static void print_conns(const json_t *conns)
 
 static int print_human(const struct box *box, json_t *dump)
 {
-    const json_t *domains = json_object_get(dump, "domains"), *limits = json_object_get(dump, "limits");
+    const json_t *domains = json_object_get(dump, "domains");
 
     if (!dump)
         return cmd_fail("out of memory");
-    printf("box '%s', mapping %s, frames in use", box->name, get_text(dump, "mapping"));
-    print_use(limits, "frames");
-    printf(", pages in a map call at most %d\n\n", get_int(limits, "pages_per_map_call"));
+    print_box(box, dump);
     print_domains(domains);
     print_grants(domains);
     print_ports(domains);

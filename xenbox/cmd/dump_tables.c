@@ -87,6 +87,33 @@ static json_t *use_of(size_t used, size_t limit)
     return json_pack("{s:I, s:I}", "used", (json_int_t)used, "limit", (json_int_t)limit);
 }
 
+/* As use_of, for a limit that may be switched off: null then. */
+static json_t *use_of_optional(size_t used, size_t limit)
+{
+    json_t *use = use_of(used, limit);
+
+    if (limit == 0)
+        json_object_set_new(use, "limit", json_null());
+    return use;
+}
+
+/* Frames of the grant table that its entries need: it grows from the start and never shrinks. */
+static size_t count_grant_frames(const struct xb_domain *domain)
+{
+    return (domain->ref_top + REFS_PER_FRAME - 1) / REFS_PER_FRAME;
+}
+
+/* Maptrack chunks of a domain's connections; of all with XB_DOMID_NONE. */
+static size_t count_chunks(const struct xb_tables *tables, uint16_t domid)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < tables->conn_top && i < XB_MAX_CONNS; i++)
+        if (tables->conn[i].id && (domid == XB_DOMID_NONE || tables->conn[i].domid == domid))
+            count += tables->conn[i].chunks;
+    return count;
+}
+
 static size_t count_shared(const struct xb_domain *domain)
 {
     size_t count = 0;
@@ -104,11 +131,13 @@ static json_t *dump_domain(const struct xb_tables *tables, uint16_t domid)
     char name[64];
 
     domain_name(tables, domid, name);
-    return json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:{s:o, s:o, s:o}, s:o, s:o}", "domid", (int)domid,
-                     "name", name, "state", domain_state_name(domain->state), "generation",
+    return json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}", "domid",
+                     (int)domid, "name", name, "state", domain_state_name(domain->state), "generation",
                      (int)domain->generation, "pages", (int)domain->tot_pages, "max_pages",
                      (int)domain->max_pages, "limits", "grants",
-                     use_of(json_array_size(grants), limits->grant_frames * REFS_PER_FRAME), "event_channels",
+                     use_of(json_array_size(grants), limits->grant_frames * REFS_PER_FRAME), "grant_frames",
+                     use_of(count_grant_frames(domain), limits->grant_frames), "maptrack_frames",
+                     use_of_optional(count_chunks(tables, domid), limits->maptrack_frames), "event_channels",
                      use_of(json_array_size(ports), limits->event_channels), "gntalloc_pages",
                      use_of(count_shared(domain), limits->gntalloc_pages), "grants", grants, "ports", ports);
 }
@@ -139,9 +168,10 @@ static json_t *dump_conn(const struct xb_tables *tables, const struct xb_conn *c
     for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++)
         if (conn->chunk[i] < XB_MAX_CHUNKS)
             dump_chunk(tables->map[conn->chunk[i]], maps);
-    return json_pack("{s:i, s:s, s:i, s:i, s:i, s:o}", "id", (int)conn->id, "kind",
+    return json_pack("{s:i, s:s, s:i, s:i, s:i, s:{s:o}, s:o}", "id", (int)conn->id, "kind",
                      NAME_OF(kind_names, conn->kind), "pid", (int)conn->pid, "domid", (int)conn->domid,
-                     "maptrack_chunks", (int)chunks, "maps", maps);
+                     "maptrack_chunks", (int)chunks, "limits", "maps",
+                     use_of(json_array_size(maps), XB_CONN_CHUNKS * XB_CHUNK_MAPS), "maps", maps);
 }
 
 json_t *dump_tables(const struct xb_tables *tables)
@@ -158,8 +188,11 @@ json_t *dump_tables(const struct xb_tables *tables)
     for (uint32_t i = 0; i < XB_MAX_CONNS; i++)
         if (tables->conn[i].id)
             json_array_append_new(conns, dump_conn(tables, &tables->conn[i]));
-    return json_pack("{s:s, s:{s:o, s:i}, s:o, s:o}", "mapping",
-                     tables->flags & XB_BOX_STRICT ? "strict" : "fast", "limits", "frames",
-                     use_of(frames, XB_MAX_FRAMES), "pages_per_map_call", (int)tables->limits.gntdev_pages,
-                     "domains", domains, "connections", conns);
+    return json_pack("{s:s, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mapping",
+                     tables->flags & XB_BOX_STRICT ? "strict" : "fast", "limits", "domains",
+                     use_of(json_array_size(domains), XB_MAX_DOMAINS), "frames",
+                     use_of(frames, XB_MAX_FRAMES), "maptrack_frames",
+                     use_of(count_chunks(tables, XB_DOMID_NONE), XB_MAX_CHUNKS), "connections",
+                     use_of(json_array_size(conns), XB_MAX_CONNS), "pages_per_map_call",
+                     (int)tables->limits.gntdev_pages, "domains", domains, "connections", conns);
 }

@@ -131,8 +131,7 @@ static int enter_xenstored(const struct box *box)
 
 static int start_xenstored(const struct supervisor_plan *plan, char *why)
 {
-    char *argv[] = { (char *)plan->xenstored, "-N", "-I", NULL };
-    char path[BOX_PATH_MAX];
+    char path[BOX_PATH_MAX], config[BOX_PATH_MAX], *argv[STORE_DAEMON_MAX_ARGS + 3];
     struct node_list list;
     struct store store;
     int error;
@@ -141,6 +140,11 @@ static int start_xenstored(const struct supervisor_plan *plan, char *why)
     if (mkdir(path, 0700) < 0) {
         error = -errno;
         snprintf(why, SUPERVISOR_WHY_MAX, "cannot create %s: %s", path, strerror(-error));
+        return error;
+    }
+    error = store_daemon_argv(plan->store, &supervisor.box, plan->xenstored, config, argv);
+    if (error) {
+        snprintf(why, SUPERVISOR_WHY_MAX, "cannot write %s: %s", config, strerror(-error));
         return error;
     }
     error = start_part(PART_XENSTORED, argv, enter_xenstored, why);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "xenbox/cmd/box.h"
+#include "xenbox/cmd/store_daemon.h"
 
 #define SUPERVISOR_WHY_MAX 512
 #define SUPERVISOR_MAX_LIMITS 16
@@ -16,6 +17,7 @@
 struct supervisor_plan {
     struct box box;
     const char *mapping; /* fast or strict */
+    const struct store_daemon *store; /* what kind of program keeps the store */
     const char *xenstored; /* the program */
     const char *limits[SUPERVISOR_MAX_LIMITS]; /* "key=value", for the hypervisor process to judge */
     size_t limit_count;

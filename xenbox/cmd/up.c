@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,26 +20,7 @@
 #define REPORT_FD 3 /* in the supervisor: to the process that was called */
 #define LOG_NAME "box.log"
 
-enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_FOREGROUND, OPTION_XENSTORED };
-
-/* Where distributions keep the program itself: what is in the PATH may refuse to run without a hypervisor. */
-static const char *const xenstored_patterns[] = {
-    "/usr/lib/xen-*/bin/xenstored",
-    "/usr/libexec/xen/bin/xenstored",
-};
-
-/* The newest of those that are installed; an empty path: none. */
-static void find_xenstored(char path[PATH_MAX])
-{
-    *path = '\0';
-    for (size_t i = 0; !*path && i < sizeof(xenstored_patterns) / sizeof(xenstored_patterns[0]); i++) {
-        glob_t found = { 0 };
-
-        if (glob(xenstored_patterns[i], 0, NULL, &found) == 0)
-            snprintf(path, PATH_MAX, "%s", found.gl_pathv[found.gl_pathc - 1]);
-        globfree(&found);
-    }
-}
+enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_FOREGROUND, OPTION_STORE, OPTION_XENSTORED };
 
 static int check_programs(struct supervisor_plan *plan)
 {
@@ -48,12 +28,12 @@ static int check_programs(struct supervisor_plan *plan)
     char path[PATH_MAX];
 
     if (!plan->xenstored) {
-        find_xenstored(installed);
+        store_daemon_path(plan->store, installed);
         plan->xenstored = installed;
     }
     if (!*plan->xenstored)
-        return cmd_fail("there is no xenstored: install the Debian package xen-utils-4.17, or name one with "
-                        "--xenstored=PROGRAM");
+        return cmd_fail("there is no %s: install the Debian package %s, or name one with --xenstored=PROGRAM",
+                        plan->store->name, plan->store->package);
     if (access(plan->xenstored, X_OK) < 0)
         return cmd_fail("%s: %s", plan->xenstored, strerror(errno));
     if (env_library_path("libxengnttab.so.1", path, sizeof(path)) < 0 || access(path, R_OK) < 0)
@@ -152,7 +132,7 @@ static int run_in_foreground(const struct supervisor_plan *plan)
 
 static int up(int argc, char **argv)
 {
-    struct supervisor_plan plan = { .mapping = "fast" };
+    struct supervisor_plan plan = { .mapping = "fast", .store = store_daemon_find("xenstored") };
     bool in_foreground = false;
     int key, status;
 
@@ -173,6 +153,11 @@ static int up(int argc, char **argv)
         case OPTION_FOREGROUND:
             in_foreground = true;
             break;
+        case OPTION_STORE:
+            plan.store = store_daemon_find(optarg);
+            if (!plan.store)
+                return cmd_usage(&command_up, "--store=%s: not xenstored or oxenstored", optarg);
+            break;
         case OPTION_XENSTORED:
             plan.xenstored = optarg;
             break;
@@ -191,9 +176,11 @@ static int up(int argc, char **argv)
 
 static const struct cmd_option options[] = {
     { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
-    { OPTION_MAPPING, "mapping", "MODE", "fast (default), or strict: a bad address in a grant copy is an error" },
+    { OPTION_MAPPING, "mapping", "MODE",
+      "fast (default), or strict: a bad address in a grant copy is an error" },
     { OPTION_FOREGROUND, "foreground", NULL, "stay, until SIGINT or SIGTERM ends the box" },
-    { OPTION_XENSTORED, "xenstored", "PROGRAM", "the xenstored to run (default: the newest one installed)" },
+    { OPTION_STORE, "store", "KIND", "who keeps the store: xenstored (default) or oxenstored" },
+    { OPTION_XENSTORED, "xenstored", "PROGRAM", "its program (default: the newest one installed)" },
     { 0 },
 };
 
