@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "backend/config.h"
+#include "backend/ctl/ctl.h"
 #include "backend/daemon.h"
 #include "backend/device.h"
 #include "backend/device_queue.h"
@@ -178,6 +179,13 @@ static int start_toolstack(void)
     return toolstack_start(self.base);
 }
 
+/* Devices are served with and without it: what went wrong is in the log. */
+static int start_control(void)
+{
+    ctl_start(self.base, config_get()->run_dir);
+    return 0;
+}
+
 static const struct room {
     const char *name;
     int (*start)(void);
@@ -193,6 +201,7 @@ static const struct room {
     { "workers", start_workers, workers_stop, "" },
     { "device queue", start_queue, device_queue_stop, "" },
     { "store", start_toolstack, toolstack_stop, "" },
+    { "control socket", start_control, ctl_stop, "" },
 };
 #define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))
 

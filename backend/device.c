@@ -18,6 +18,7 @@
 #include "backend/daemon.h"
 #include "backend/device.h"
 #include "backend/device_nodes.h"
+#include "backend/device_report.h"
 #include "backend/device_table.h"
 #include "backend/kernel_driver.h"
 #include "backend/toolstack.h"
@@ -102,6 +103,7 @@ struct device_life {
     bool is_latched;
     struct xenbus_view latched;
     struct device_nodes nodes;
+    char last_error[REASON_MAX];
 };
 
 /* The error is said once, at the place where it is known. */
@@ -109,6 +111,7 @@ static void report(struct device *device, const char *text)
 {
     int error;
 
+    snprintf(device->life->last_error, sizeof(device->life->last_error), "%s", text);
     log_limited(&device->limit, LOG_LEVEL_ERROR, device->label, "%s", text);
     error = xenbus_write_error(daemon_xs(), device->path, text);
     if (error < 0 && error != -ENOENT)
@@ -420,6 +423,24 @@ const char *device_activity(const struct device *device)
     };
 
     return names[device->life->step];
+}
+
+void device_inspect(const struct device *device, struct device_report *report)
+{
+    const struct device_life *life = device->life;
+
+    _Static_assert(sizeof(report->last_error) >= REASON_MAX, "an error must fit into a report");
+    snprintf(report->label, sizeof(report->label), "%s", device->label);
+    snprintf(report->path, sizeof(report->path), "%s", device->path);
+    snprintf(report->frontend_path, sizeof(report->frontend_path), "%s", device->frontend_path);
+    snprintf(report->last_error, sizeof(report->last_error), "%s", life->last_error);
+    report->family = device->family->name;
+    report->domid = device->domid;
+    report->devid = device->devid;
+    report->state = xenbus_state_name(life->nodes.view.own);
+    report->frontend_state = xenbus_state_name(life->nodes.view.peer);
+    report->waits_for = device_activity(device);
+    device->family->inspect(device, report);
 }
 
 struct device *device_create(const struct device_family_ops *family, uint16_t domid, uint32_t devid)

@@ -18,9 +18,10 @@
 
 struct device;
 struct device_life;
+struct device_report;
 
 /*
- * Every function runs on the main thread and ends in exactly one device_done(), now or later. After a failed
+ * Every function runs on the main thread. A step ends in exactly one device_done(), now or later. After a failed
  * setup teardown is called, after a failed connect disconnect: both must cope with whatever prefix succeeded,
  * and with priv still NULL.
  */
@@ -34,6 +35,11 @@ struct device_family_ops {
     void (*disconnect)(struct device *device);
     /* Frees what setup made. Only after disconnect. Cannot fail. */
     void (*teardown)(struct device *device);
+    /*
+     * At any time, and no step: fills in what the family knows and completes the report (device_report.h). It
+     * has a life of its own and may outlive the device.
+     */
+    void (*inspect)(const struct device *device, struct device_report *report);
 };
 
 struct device {

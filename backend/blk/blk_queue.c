@@ -154,8 +154,10 @@ static void queue_answer(struct blk_queue *queue)
         blkif_ring_answer(&queue->ring, command->id, command->operation, blk_request_finish(request));
         inflight_answer(request->record, index);
     }
-    if (blkif_ring_push(&queue->ring))
+    if (blkif_ring_push(&queue->ring)) {
+        queue->counters.kicks_sent++;
         channel_notify(&queue->channel);
+    }
     while ((request = blk_request_list_take(&queue->done))) {
         inflight_free(request->record);
         request->next = queue->idle;
@@ -228,8 +230,27 @@ static void on_event(struct channel *channel)
 {
     struct blk_queue *queue = (struct blk_queue *)((char *)channel - offsetof(struct blk_queue, channel));
 
+    queue->counters.kicks_received++;
     queue->is_masked = true;
     queue_pass(queue);
+}
+
+void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report)
+{
+    static const char *const states[] = {
+        [BLK_QUEUE_STOPPED] = "stopped",
+        [BLK_QUEUE_RUNNING] = "running",
+        [BLK_QUEUE_BROKEN] = "broken",
+        [BLK_QUEUE_STOPPING] = "stopping",
+    };
+
+    report->has_figures = true;
+    report->queue_state = states[queue->state];
+    report->port = queue->channel.port;
+    report->in_flight = queue->owed;
+    report->waits_for_buffer = queue->waiter.is_waiting;
+    report->spin_limit_ns = queue->spin.limit_ns;
+    report->counters = queue->counters;
 }
 
 void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request)

@@ -12,6 +12,7 @@
 
 #include "backend/blk/blk_request.h"
 #include "backend/channel.h"
+#include "backend/device_report.h"
 #include "backend/disk/buffer_pool.h"
 #include "backend/grant_io.h"
 #include "backend/spin.h"
@@ -59,6 +60,7 @@ struct blk_queue {
     struct event *pass_event;
     struct spin spin;
     struct log_limit log_limit;
+    struct queue_counters counters;
     unsigned int owed; /* taken from the ring and not answered */
     struct blk_request *idle; /* a stack */
     struct blk_request_list replayed; /* from the in-flight file: come before the ring */
@@ -73,6 +75,9 @@ int blk_queue_start(struct blk_queue *queue);
  * before it returns. is_kept: the ring will be adopted by another daemon.
  */
 void blk_queue_stop(struct blk_queue *queue, bool is_kept);
+
+/* Between two passes: copies the figures of the queue. */
+void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report);
 
 /* blk_request.c: the disk is through with it. */
 void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request);

@@ -116,6 +116,23 @@ static const char *failure_text(const struct blk_request *request)
     return request->error == -EFAULT ? "a granted page cannot be copied" : strerror(-request->error);
 }
 
+static void count_success(struct queue_counters *counters, const struct disk_io *io)
+{
+    switch (io->op) {
+    case DISK_READ:
+        counters->reads++;
+        counters->bytes_read += io->length_bytes;
+        break;
+    case DISK_WRITE:
+        counters->writes++;
+        counters->bytes_written += io->length_bytes;
+        break;
+    case DISK_FLUSH:
+        counters->flushes++;
+        break;
+    }
+}
+
 int16_t blk_request_finish(struct blk_request *request)
 {
     const struct blkif_command *command = &request->record->command;
@@ -124,8 +141,11 @@ int16_t blk_request_finish(struct blk_request *request)
     if (request->data && !request->is_window)
         buffer_pool_give(engine_buffers(queue->worker->engine), request->data);
     request->data = NULL;
-    if (request->verdict == BLKIF_VERDICT_OK && !request->error)
+    if (request->verdict == BLKIF_VERDICT_OK && !request->error) {
+        count_success(&queue->counters, &request->io);
         return BLKIF_RSP_OKAY;
+    }
+    queue->counters.errors++;
     log_limited(&queue->log_limit, LOG_LEVEL_WARNING, queue->label, "%s of %u segments at sector %llu: %s",
                 blkif_operation_name(command->operation), command->segment_count,
                 (unsigned long long)command->sector, failure_text(request));

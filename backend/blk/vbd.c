@@ -22,6 +22,8 @@
 #include "backend/blk/vbd_keys.h"
 #include "backend/config.h"
 #include "backend/daemon.h"
+#include "backend/device_report.h"
+#include "backend/disk/engine.h"
 #include "backend/disk/disk.h"
 #include "backend/offload.h"
 #include "backend/worker.h"
@@ -37,6 +39,7 @@ struct vbd {
     struct device *device;
     struct vbd_toolstack_keys keys;
     struct disk *disk;
+    bool is_open; /* the disk, and no other thread is about it */
     struct blk_queue *queue; /* NULL: not connected */
     bool is_connected;
     struct offload_job job; /* opens or closes the disk */
@@ -68,6 +71,7 @@ static void open_done(struct letter *letter)
     const struct disk_geometry *geometry;
 
     if (vbd->error == 0) {
+        vbd->is_open = true;
         geometry = disk_geometry(vbd->disk);
         log_info(device->label, "disk %s: %s, %llu sectors, %s, %s", vbd->keys.params, disk_kind(vbd->disk),
                  (unsigned long long)(geometry->size_bytes / 512),
@@ -304,10 +308,74 @@ static void vbd_teardown(struct device *device)
     }
     if (!device->is_parting)
         unlink(vbd->inflight_path); /* of a ring that could not be taken over */
+    vbd->is_open = false;
     vbd->job.work = close_work;
     vbd->job.done.deliver = close_done;
     vbd->job.reply_to = daemon_mailbox();
     offload_post(&vbd->job);
+}
+
+/* Inspect */
+
+static void on_inspected_letter(struct letter *letter)
+{
+    struct device_report *report =
+        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
+
+    report->on_complete(report);
+}
+
+/* Worker's thread. */
+static void inspect_queue(struct letter *letter)
+{
+    struct device_report *report =
+        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
+
+    blk_queue_inspect(report->subject, report);
+    letter->deliver = on_inspected_letter;
+    mailbox_post(daemon_mailbox(), letter);
+}
+
+static void inspect_disk(const struct vbd *vbd, struct device_report *report)
+{
+    const struct disk_geometry *geometry = disk_geometry(vbd->disk);
+
+    report->has_disk = true;
+    snprintf(report->target, sizeof(report->target), "%s", vbd->keys.params);
+    report->disk_kind = disk_kind(vbd->disk);
+    report->size_bytes = geometry->size_bytes;
+    report->sector_bytes = geometry->sector_bytes;
+    report->is_readonly = geometry->is_readonly;
+    report->is_direct = geometry->is_direct;
+}
+
+/*
+ * Letters of one sender arrive in order: while the vbd is connected no stop has been posted, so the queue is
+ * there when the report reaches its worker, and what it says is back before the queue is freed.
+ */
+static void vbd_inspect(const struct device *device, struct device_report *report)
+{
+    const struct vbd *vbd = device->priv;
+    const struct blk_queue *queue = vbd ? vbd->queue : NULL;
+
+    if (vbd && vbd->is_open)
+        inspect_disk(vbd, report);
+    if (queue) {
+        report->has_queue = true;
+        report->worker = queue->worker->index;
+        report->engine = engine_name(queue->worker->engine);
+        report->data_method = "copy";
+        report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
+        report->ring_ref = queue->identity.ring_ref;
+        report->frontend_port = queue->identity.remote_port;
+    }
+    if (!queue || !vbd->is_connected) {
+        report->on_complete(report);
+        return;
+    }
+    report->subject = vbd->queue;
+    report->letter.deliver = inspect_queue;
+    mailbox_post(&queue->worker->mailbox, &report->letter);
 }
 
 const struct device_family_ops vbd_family_ops = {
@@ -316,4 +384,5 @@ const struct device_family_ops vbd_family_ops = {
     .connect = vbd_connect,
     .disconnect = vbd_disconnect,
     .teardown = vbd_teardown,
+    .inspect = vbd_inspect,
 };

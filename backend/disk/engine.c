@@ -95,6 +95,11 @@ const char *engine_name(const struct engine *engine)
     return engine->ops->name;
 }
 
+unsigned int engine_in_flight(const struct engine *engine)
+{
+    return engine->in_flight;
+}
+
 struct buffer_pool *engine_buffers(struct engine *engine)
 {
     return &engine->buffers;

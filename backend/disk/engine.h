@@ -25,7 +25,10 @@ struct engine;
 int engine_create(struct engine **engine, struct event_base *base, enum engine_kind kind);
 /* Nothing in flight. Safe on NULL. */
 void engine_destroy(struct engine *engine);
+/* Any thread: it does not change. */
 const char *engine_name(const struct engine *engine);
+/* I/O that the kernel has. */
+unsigned int engine_in_flight(const struct engine *engine);
 
 struct buffer_pool *engine_buffers(struct engine *engine);
 

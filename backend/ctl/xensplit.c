@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/*
+ * xensplit.c: the operator's command: asks the daemon and prints, for people, as JSON or for Prometheus.
+ */
+#include <config.h>
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ctl/client.h"
+#include "backend/ctl/prometheus.h"
+#include "backend/ctl/table.h"
+
+#define RUN_DIR "/run/xensplit" /* the daemon's default */
+
+enum status { STATUS_OK, STATUS_REFUSED, STATUS_USAGE, STATUS_NO_DAEMON };
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
+
+static const struct view {
+    const char *command;
+    bool needs_device;
+    const char *help;
+    struct table_column columns[15]; /* none: the result is one object */
+} views[] = {
+    { "list",
+      false,
+      "The devices: both ends' states, disk, worker, engine",
+      { { "device", "DEVICE" },
+        { "state", "STATE" },
+        { "frontend_state", "FRONTEND" },
+        { "worker", "WORKER" },
+        { "engine", "ENGINE" },
+        { "data_method", "METHOD" },
+        { "in_flight", "IN FLIGHT" },
+        { "size_bytes", "SIZE" },
+        { "target", "DISK" } } },
+    { "show", true, "Everything about a device", { { NULL, NULL } } },
+    { "why", true, "How a device's data moves and why, and its last error", { { NULL, NULL } } },
+    { "stats",
+      false,
+      "What the devices have done since they connected",
+      { { "device", "DEVICE" },
+        { "reads", "READS" },
+        { "writes", "WRITES" },
+        { "flushes", "FLUSHES" },
+        { "bytes_read", "READ" },
+        { "bytes_written", "WRITTEN" },
+        { "errors", "ERRORS" },
+        { "kicks_received", "KICKS IN" },
+        { "kicks_sent", "KICKS OUT" },
+        { "in_flight", "IN FLIGHT" } } },
+    { "workers",
+      false,
+      "The threads that serve queues",
+      { { "worker", "WORKER" },
+        { "queues", "QUEUES" },
+        { "engine", "ENGINE" },
+        { "engine_in_flight", "I/O IN FLIGHT" },
+        { "buffers_in_use", "BUFFERS IN USE" },
+        { "buffers_touched", "TOUCHED" },
+        { "buffers_total", "OF" } } },
+    { "channels",
+      false,
+      "The event channels and who owns them",
+      { { "port", "PORT" },
+        { "worker", "WORKER" },
+        { "device", "DEVICE" },
+        { "frontend_port", "FRONTEND'S PORT" },
+        { "kicks_received", "KICKS IN" },
+        { "kicks_sent", "KICKS OUT" } } },
+};
+
+#define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
+
+static const struct view *find_view(const char *command)
+{
+    for (size_t i = 0; i < VIEW_COUNT; i++)
+        if (strcmp(views[i].command, command) == 0)
+            return &views[i];
+    return NULL;
+}
+
+static void print_help(void)
+{
+    printf("Usage: xensplit [OPTION]... COMMAND [DEVICE]\n"
+           "Ask the running xensplitd.\n\n");
+    for (size_t i = 0; i < VIEW_COUNT; i++)
+        printf("  %-10s%-8s %s\n", views[i].command, views[i].needs_device ? "DEVICE" : "", views[i].help);
+    printf("\nDEVICE is DOMID/DEVID, as in 3/51712 or vbd 3/51712.\n\n"
+           "  -j, --json            Print JSON\n"
+           "  -p, --prometheus      Print the text format of Prometheus (stats)\n"
+           "  -r, --run-dir=PATH    The daemon's run directory instead of " RUN_DIR "\n"
+           "  -h, --help            Show this text\n"
+           "  -V, --version         Show the version\n\n"
+           "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon there.\n");
+}
+
+static int usage(const char *expected, const char *found)
+{
+    fprintf(stderr, "xensplit: expected %s, found %s%s%s (see xensplit --help)\n", expected, found ? "\"" : "",
+            found ? found : "nothing", found ? "\"" : "");
+    return STATUS_USAGE;
+}
+
+static void print_result(const struct view *view, enum format format, const json_t *result)
+{
+    if (format == FORMAT_JSON) {
+        json_dumpf(result, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (format == FORMAT_PROMETHEUS) {
+        prometheus_print(stdout, result);
+    } else if (view->columns[0].name) {
+        table_print(stdout, result, view->columns);
+    } else {
+        table_print_object(stdout, result);
+    }
+}
+
+static int run_command(const char *run_dir, const struct view *view, enum format format, const char *device)
+{
+    char reason[1024];
+    json_t *result = NULL;
+    const enum client_verdict verdict =
+        client_ask(run_dir, view->command, device, &result, reason, sizeof(reason));
+
+    if (verdict != CLIENT_ANSWERED) {
+        fprintf(stderr, "xensplit: %s\n", reason);
+        return verdict == CLIENT_NO_DAEMON ? STATUS_NO_DAEMON : STATUS_REFUSED;
+    }
+    print_result(view, format, result);
+    json_decref(result);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return STATUS_OK;
+    perror("xensplit: standard output");
+    return STATUS_REFUSED;
+}
+
+/* The rest of the command line: "3/51712", "vbd 3/51712" or "vbd" "3/51712". NULL: nothing, or too much. */
+static const char *join_device(char **words, int count, char *text, size_t size)
+{
+    if (count == 1)
+        return words[0];
+    if (count != 2 || (size_t)snprintf(text, size, "%s %s", words[0], words[1]) >= size)
+        return NULL;
+    return text;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' }, { "prometheus", no_argument, NULL, 'p' },
+        { "run-dir", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+    };
+    const char *run_dir = RUN_DIR, *device = NULL;
+    enum format format = FORMAT_TABLE;
+    const struct view *view;
+    char text[128];
+    int option;
+
+    while ((option = getopt_long(argc, argv, "jpr:hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'j':
+            format = FORMAT_JSON;
+            break;
+        case 'p':
+            format = FORMAT_PROMETHEUS;
+            break;
+        case 'r':
+            run_dir = optarg;
+            break;
+        case 'h':
+            print_help();
+            return STATUS_OK;
+        case 'V':
+            puts("xensplit " PACKAGE_VERSION);
+            return STATUS_OK;
+        default:
+            return STATUS_USAGE;
+        }
+    }
+    argc -= optind;
+    argv += optind;
+    if (argc == 0)
+        return usage("a command", NULL);
+    view = find_view(argv[0]);
+    if (!view)
+        return usage("list, show, why, stats, workers or channels", argv[0]);
+    if (format == FORMAT_PROMETHEUS && strcmp(view->command, "stats") != 0)
+        return usage("--prometheus with stats", argv[0]);
+    if (!view->needs_device && argc > 1)
+        return usage("no more words", argv[1]);
+    if (view->needs_device) {
+        device = join_device(argv + 1, argc - 1, text, sizeof(text));
+        if (!device)
+            return usage("one device (DOMID/DEVID)", argc > 1 ? argv[1] : NULL);
+    }
+    return run_command(run_dir, view, format, device);
+}
