@@ -10,7 +10,7 @@
 
 json_t *command_channels(const struct survey *survey)
 {
-    static const char *const fields[] = { "device", "domid",      "worker",         "port",
+    static const char *const fields[] = { "device",        "domid",          "worker",     "port",
                                           "frontend_port", "kicks_received", "kicks_sent", NULL };
     json_t *array = json_array();
 

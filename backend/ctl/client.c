@@ -36,9 +36,10 @@ static int dial(const char *run_dir, char *reason, size_t reason_size)
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
             return fd;
     }
-    hint = errno == EACCES || errno == EPERM ? "the daemon's user or root may ask it" :
-                                               "does xensplitd run, and with this --run-dir?";
-    snprintf(reason, reason_size, "no daemon answers at %s: %s (%s)", address.sun_path, strerror(errno), hint);
+    hint = errno == EACCES || errno == EPERM ? "the daemon's user or root may ask it"
+                                             : "does xensplitd run, and with this --run-dir?";
+    snprintf(reason, reason_size, "no daemon answers at %s: %s (%s)", address.sun_path, strerror(errno),
+             hint);
     if (fd >= 0)
         close(fd);
     return -1;

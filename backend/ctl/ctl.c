@@ -158,8 +158,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     client_free(arg);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length,
-                      void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int length, void *arg)
 {
     static const struct timeval wait = { .tv_sec = DEADLINE_S };
     struct client *client = calloc(1, sizeof(*client));
@@ -239,8 +239,8 @@ void ctl_start(struct event_base *base, const char *run_dir)
     error = fd = make_socket();
     if (fd < 0)
         goto fail;
-    self.listener = evconnlistener_new(base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                                       BACKLOG, fd);
+    self.listener =
+        evconnlistener_new(base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
     if (self.listener) {
         evconnlistener_set_error_cb(self.listener, on_accept_failed);
         return;

@@ -17,8 +17,14 @@ enum field_type { FIELD_ARRAY, FIELD_LITERAL, FIELD_NUMBER, FIELD_FACT };
 /* When it is known. */
 enum field_part { PART_DEVICE, PART_DISK, PART_QUEUE, PART_FIGURES };
 
-#define FIELD(part, type, name) { #name, part, type, offsetof(struct device_report, name) }
-#define COUNTER(name) { #name, PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.name) }
+#define FIELD(part, type, name)                                                                              \
+    {                                                                                                        \
+#name, part, type, offsetof(struct device_report, name)                                              \
+    }
+#define COUNTER(name)                                                                                        \
+    {                                                                                                        \
+#name, PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.name)                     \
+    }
 
 /* In the order in which `show` prints them. */
 static const struct field {
@@ -98,7 +104,7 @@ static json_t *make_value(const struct device_report *report, const struct field
     case FIELD_LITERAL:
         return make_text(*(const char *const *)at);
     case FIELD_NUMBER:
-        return json_integer((json_int_t)*(const uint64_t *)at);
+        return json_integer((json_int_t) * (const uint64_t *)at);
     case FIELD_FACT:
         return json_boolean(*(const bool *)at);
     }

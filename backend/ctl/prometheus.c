@@ -17,7 +17,8 @@ static const struct sample {
     const char *member;
     const char *label; /* what it has beside the device; empty: nothing */
 } samples[] = {
-    { "xensplit_requests_total", "counter", "Requests answered with success.", "reads", "operation=\"read\"" },
+    { "xensplit_requests_total", "counter", "Requests answered with success.", "reads",
+      "operation=\"read\"" },
     { "xensplit_requests_total", NULL, NULL, "writes", "operation=\"write\"" },
     { "xensplit_requests_total", NULL, NULL, "flushes", "operation=\"flush\"" },
     { "xensplit_bytes_total", "counter", "Bytes moved.", "bytes_read", "operation=\"read\"" },

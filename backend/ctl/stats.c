@@ -9,10 +9,10 @@
 
 json_t *command_stats(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",     "family",         "domid",      "devid",
-                                          "in_flight",  "reads",          "writes",     "flushes",
-                                          "bytes_read", "bytes_written",  "errors",     "kicks_received",
-                                          "kicks_sent", NULL };
+    static const char *const fields[] = {
+        "device",  "family",     "domid",         "devid",  "in_flight",      "reads",      "writes",
+        "flushes", "bytes_read", "bytes_written", "errors", "kicks_received", "kicks_sent", NULL
+    };
 
     return device_json_all(survey, fields);
 }

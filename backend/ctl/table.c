@@ -87,7 +87,11 @@ void table_print(FILE *out, const json_t *rows, const struct table_column *colum
             else
                 format_value(cell, columns[i].name,
                              json_object_get(json_array_get(rows, row - 1), columns[i].name));
-            fprintf(out, "%*s%s", is_right[i] ? width[i] : is_last ? 0 : -width[i], cell, is_last ? "\n" : "  ");
+            fprintf(out, "%*s%s",
+                    is_right[i] ? width[i]
+                    : is_last   ? 0
+                                : -width[i],
+                    cell, is_last ? "\n" : "  ");
         }
     }
 }
@@ -101,10 +105,9 @@ void table_print_object(FILE *out, const json_t *object)
     json_t *value;
     int width = 0;
 
-    json_object_foreach (members, name, value)
-        if ((int)strlen(name) > width)
-            width = (int)strlen(name);
-    json_object_foreach (members, name, value) {
+    json_object_foreach(members, name, value) if ((int)strlen(name) > width) width = (int)strlen(name);
+    json_object_foreach(members, name, value)
+    {
         format_value(cell, name, value);
         fprintf(out, "%-*s  %s\n", width, name, cell);
     }

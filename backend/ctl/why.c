@@ -14,8 +14,8 @@
 
 static const char *method_reason(const struct device_report *report)
 {
-    return report->has_queue ? "grant copy works with every engine and outlives every death" :
-                               "the device has no ring now";
+    return report->has_queue ? "grant copy works with every engine and outlives every death"
+                             : "the device has no ring now";
 }
 
 static const char *engine_reason(const struct device_report *report)
@@ -24,9 +24,9 @@ static const char *engine_reason(const struct device_report *report)
         return "the device has no ring now";
     if (config_get()->engine != ENGINE_AUTO)
         return "the setting engine says so";
-    return strcmp(report->engine, "io_uring") == 0 ?
-               "engine = auto prefers it" :
-               "engine = auto, and the system does not allow io_uring (the log of the start says why)";
+    return strcmp(report->engine, "io_uring") == 0
+               ? "engine = auto prefers it"
+               : "engine = auto, and the system does not allow io_uring (the log of the start says why)";
 }
 
 static const char *direct_reason(const struct device_report *report)
@@ -38,15 +38,17 @@ static const char *direct_reason(const struct device_report *report)
     if (config_get()->direct == DIRECT_OFF)
         return "direct = off";
     if (report->is_direct)
-        return config_get()->direct == DIRECT_ON ? "direct = on" : "direct = auto, and the file takes O_DIRECT";
+        return config_get()->direct == DIRECT_ON ? "direct = on"
+                                                 : "direct = auto, and the file takes O_DIRECT";
     return "direct = auto, and the file does not take O_DIRECT for single sectors";
 }
 
 json_t *command_why(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",      "state",  "frontend_state", "waits_for", "target",
-                                          "disk_kind",   "engine", "is_direct",      "data_method",
-                                          "last_error",  NULL };
+    static const char *const fields[] = { "device",     "state",     "frontend_state",
+                                          "waits_for",  "target",    "disk_kind",
+                                          "engine",     "is_direct", "data_method",
+                                          "last_error", NULL };
     const struct device_report *report = &survey->devices[0];
     json_t *object = device_json(report, fields);
 

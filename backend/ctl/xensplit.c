@@ -100,8 +100,8 @@ static void print_help(void)
 
 static int usage(const char *expected, const char *found)
 {
-    fprintf(stderr, "xensplit: expected %s, found %s%s%s (see xensplit --help)\n", expected, found ? "\"" : "",
-            found ? found : "nothing", found ? "\"" : "");
+    fprintf(stderr, "xensplit: expected %s, found %s%s%s (see xensplit --help)\n", expected,
+            found ? "\"" : "", found ? found : "nothing", found ? "\"" : "");
     return STATUS_USAGE;
 }
 
@@ -151,9 +151,9 @@ static const char *join_device(char **words, int count, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' }, { "prometheus", no_argument, NULL, 'p' },
+        { "json", no_argument, NULL, 'j' },          { "prometheus", no_argument, NULL, 'p' },
         { "run-dir", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+        { "version", no_argument, NULL, 'V' },       { NULL, 0, NULL, 0 },
     };
     const char *run_dir = RUN_DIR, *device = NULL;
     enum format format = FORMAT_TABLE;

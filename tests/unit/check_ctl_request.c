@@ -51,10 +51,23 @@ static void test_device_with_and_without_family(void **state)
 static void test_wrong_devices_are_refused(void **state)
 {
     static const char *const devices[] = {
-        "\"\"",         "\"vbd\"",      "\"3\"",           "\"3/\"",        "\"/51712\"",
-        "\"65536/1\"",  "\"-1/1\"",     "\"3/4294967296\"", "\"3/51712x\"", "\" 3/51712\"",
-        "\"vbd  3/1\"", "\"3/0x10\"",   "\"3/1/2\"",        "51712",         "null",
-        "[]",           "\"averyveryverylongfamily 3/1\"",
+        "\"\"",
+        "\"vbd\"",
+        "\"3\"",
+        "\"3/\"",
+        "\"/51712\"",
+        "\"65536/1\"",
+        "\"-1/1\"",
+        "\"3/4294967296\"",
+        "\"3/51712x\"",
+        "\" 3/51712\"",
+        "\"vbd  3/1\"",
+        "\"3/0x10\"",
+        "\"3/1/2\"",
+        "51712",
+        "null",
+        "[]",
+        "\"averyveryverylongfamily 3/1\"",
     };
     struct ctl_request request;
     char line[128];
@@ -69,8 +82,19 @@ static void test_wrong_devices_are_refused(void **state)
 static void test_garbage_is_refused_with_a_reason(void **state)
 {
     static const char *const lines[] = {
-        "", "hello", "{", "[]", "[\"list\"]", "1", "{}", "{\"command\":1}", "{\"command\":null}",
-        "{\"command\":\"a\",\"command\":\"b\"}", "{\"command\":\"list\"} x", "\xff\xfe", "{\"command\":\"\xff\"}",
+        "",
+        "hello",
+        "{",
+        "[]",
+        "[\"list\"]",
+        "1",
+        "{}",
+        "{\"command\":1}",
+        "{\"command\":null}",
+        "{\"command\":\"a\",\"command\":\"b\"}",
+        "{\"command\":\"list\"} x",
+        "\xff\xfe",
+        "{\"command\":\"\xff\"}",
         "{\"command\":\"0123456789012345678901234567890123456789\"}",
     };
     struct ctl_request request;

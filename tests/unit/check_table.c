@@ -96,8 +96,9 @@ static void test_prometheus_leaves_out_what_is_null(void **state)
 {
     print("[{\"device\":\"vbd 3/51712\",\"reads\":7,\"errors\":0},{\"device\":\"vbd 3/1\",\"reads\":null}]",
           prometheus_print);
-    assert_non_null(strstr(printed, "# TYPE xensplit_requests_total counter\n"
-                                    "xensplit_requests_total{device=\"vbd 3/51712\",operation=\"read\"} 7\n"));
+    assert_non_null(strstr(printed,
+                           "# TYPE xensplit_requests_total counter\n"
+                           "xensplit_requests_total{device=\"vbd 3/51712\",operation=\"read\"} 7\n"));
     assert_non_null(strstr(printed, "xensplit_errors_total{device=\"vbd 3/51712\"} 0\n"));
     assert_null(strstr(printed, "vbd 3/1\""));
 }
