@@ -2,14 +2,14 @@
 /*
  * ctl_client.c: clients of the control socket that are no model.
  *
- *     ctl_client SOCKET <BYTES        sends all of it, whatever comes meanwhile, then prints the answer
+ *     ctl_client SOCKET <BYTES        sends as much of it as is taken, then prints the answer
  *     ctl_client -i COUNT SOCKET      holds connections: one in three has said nothing, one has asked and does
  *                                     not read, one has sent half a line; one in four hangs up at once. Prints
  *                                     "held" and stays until it is killed
  */
 #include <config.h>
 
-#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +51,13 @@ static void hold(const char *path, int count)
 static void ask(const char *path)
 {
     const int fd = dial(path);
+    bool is_open = true;
     char bytes[4096];
     ssize_t got;
 
+    /* All of the input is read, or who writes it would fail with us. */
     while ((got = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0)
-        if (send(fd, bytes, got, MSG_NOSIGNAL) < 0)
-            break;
+        is_open = is_open && send(fd, bytes, got, MSG_NOSIGNAL) >= 0;
     while ((got = read(fd, bytes, sizeof(bytes))) > 0)
         fwrite(bytes, 1, got, stdout);
     close(fd);

@@ -94,7 +94,7 @@ ask $'{"command":"reboot"}\n' | grep -q 'expected list, show'
 ask $'{"command":"show"}\n' | grep -q 'expected a device'
 ask $'{"command":"list"}\n{"command":"list"}\n' | jq -e '.result | length == 1' >/dev/null
 ask "$(printf '%8000s' x)" | grep -q 'at most 4096 bytes'
-ask "$(printf '%120000s' x)" >/dev/null
+ask "$(printf '%120000s' x)" | grep -q 'at most 4096 bytes'
 ask "$(printf '\377\376\n')"$'\n' | grep -q '"error"'
 
 say "fifty clients at once"
