@@ -58,7 +58,11 @@ BENCH=$!
 defer eval "kill $BENCH 2>/dev/null; wait $BENCH || :"
 wait_store "/local/domain/0/backend/vbd/$DOM/$VDEV/state" 4
 wait_log "$DAEMON_LOG" "vbd $DOM/$VDEV: connected"
-ctl -j show vbd "$DOM/$VDEV" >"$SCRATCH/show"
+# The daemon learns of the frontend's last step a little later than the guest takes it.
+tries=0
+until ctl -j show vbd "$DOM/$VDEV" >"$SCRATCH/show" && jq -e '.frontend_state == "Connected"' "$SCRATCH/show" >/dev/null; do
+    [ $((tries += 1)) -lt 200 ] || fail "the frontend's state is $(jq .frontend_state "$SCRATCH/show")"
+done
 [ "$(jq -c '[.device, .state, .frontend_state, .data_method, .queue_state, .abi != null, .ring_ref != null]' "$SCRATCH/show")" = \
     "[\"vbd $DOM/$VDEV\",\"Connected\",\"Connected\",\"copy\",\"running\",true,true]" ]
 
