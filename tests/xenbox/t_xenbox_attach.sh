@@ -121,6 +121,7 @@ chmod +x "$SCRATCH/vif-test"
 fake_backend vif
 [ "$(xenbox attach guest vif mac=00:16:3e:11:22:33 script="$SCRATCH/vif-test")" = 0 ] || fail "vif"
 [ "$(xenbox attach guest vif)" = 1 ] || fail "second vif"
+[ "$(in_dom0 xenstore-read backend/vif/$DOM/1/hotplug-status)" = connected ] || fail "the backend waits for a script"
 xenbox detach guest vif 0
 xenbox detach guest vif 1
 expect_same "$SCRATCH/vif.log" <<EOF

@@ -247,6 +247,7 @@ const struct device_kind device_kinds[] = {
         .script_add = { "online", "type_if=vif" },
         .script_remove = { "offline", "type_if=vif" },
         .script_variable = "vif=vif$domid.$devid",
+        .has_hotplug_status = true,
     },
     { 0 },
 };

@@ -47,6 +47,7 @@ struct device_kind {
     const char *script_add[3]; /* the hotplug script's arguments, with $NAME; NULL ends them */
     const char *script_remove[3];
     const char *script_variable; /* NAME=VALUE for its environment, with $NAME; may be NULL */
+    bool has_hotplug_status; /* the backend waits for that node also when there is no script */
 };
 
 extern const struct device_kind device_kinds[]; /* ends with a row without name */

@@ -121,12 +121,45 @@ static int run_script(const struct plug *plug, struct device *device, const char
     return error;
 }
 
+/* The node is there as long as the device is. */
+static int write_connected(struct store *store, xs_transaction_t t, void *arg)
+{
+    const char *path = arg;
+    char *value = xs_read(store->xs, t, path, NULL);
+    int error = value ? 0 : -errno;
+
+    free(value);
+    if (!error && !xs_write(store->xs, t, path, "connected", strlen("connected")))
+        error = -errno;
+    return error;
+}
+
+/*
+ * With xl there is always a script, and the backend waits for what it writes: without one there is nothing to wait
+ * for.
+ */
+static int connect_without_script(const struct plug *plug, struct device *device)
+{
+    char path[STORE_PATH_MAX];
+    int error;
+
+    if (!device->kind->has_hotplug_status)
+        return 0;
+    below(device->backend, "hotplug-status", path);
+    error = store_transact(plug->store, write_connected, path);
+    return error ? device_complain(device, error, "cannot write its hotplug-status: %s", strerror(-error))
+                 : 0;
+}
+
 static int connect_script(const struct plug *plug, struct device *device)
 {
     char path[STORE_PATH_MAX], *reason = NULL;
-    int error = run_script(plug, device, device->kind->script_add);
+    int error;
 
-    if (error || !device_setting(device, "script"))
+    if (!device_setting(device, "script"))
+        return connect_without_script(plug, device);
+    error = run_script(plug, device, device->kind->script_add);
+    if (error)
         return error;
     error = store_wait(plug->store, device->backend, plug->timeout_ms, is_connected, device);
     if (!error)
