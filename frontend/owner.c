@@ -48,8 +48,7 @@ static int start_time(int pid, unsigned long long *ticks)
     if (err < 0)
         return err;
     at = strrchr(stat, ')');
-    if (!at || sscanf(at,
-                      ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
+    if (!at || sscanf(at, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
                       &state, &threads, ticks) != 3)
         return -EINVAL;
     return (state == 'Z' || state == 'X') && threads <= 1 ? -ESRCH : 0;
