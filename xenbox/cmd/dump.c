@@ -95,7 +95,8 @@ static void print_box(const struct box *box, const json_t *dump)
     const json_t *limits = json_object_get(dump, "limits");
     char text[USE_MAX];
 
-    printf("box '%s', mapping %s; in use of the limit:", box->name, get_text(dump, "mapping"));
+    printf("box '%s', mode %s, mapping %s; in use of the limit:", box->name, get_text(dump, "mode"),
+           get_text(dump, "mapping"));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         format_use(limits, rows[i].key, text);
         printf(" %s %s,", rows[i].title, text);

@@ -7,6 +7,7 @@
 
 #include "xenbox/cmd/domain_table.h"
 #include "xenbox/cmd/dump_tables.h"
+#include "xenbox/hv/mode.h"
 
 #define REFS_PER_FRAME (XB_FRAME_SIZE / sizeof(grant_entry_v1_t))
 
@@ -188,7 +189,7 @@ json_t *dump_tables(const struct xb_tables *tables)
     for (uint32_t i = 0; i < XB_MAX_CONNS; i++)
         if (tables->conn[i].id)
             json_array_append_new(conns, dump_conn(tables, &tables->conn[i]));
-    return json_pack("{s:s, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mapping",
+    return json_pack("{s:s, s:s, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mode", mode_name(tables->mode), "mapping",
                      tables->flags & XB_BOX_STRICT ? "strict" : "fast", "limits", "domains",
                      use_of(json_array_size(domains), XB_MAX_DOMAINS), "frames",
                      use_of(frames, XB_MAX_FRAMES), "maptrack_frames",

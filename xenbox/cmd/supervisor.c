@@ -32,7 +32,7 @@
 
 #define START_TIMEOUT_MS 30000 /* of one part */
 #define STOP_TIMEOUT_MS 5000 /* of the hypervisor process, before it is killed */
-#define MAX_ARGS (16 + 2 * SUPERVISOR_MAX_LIMITS)
+#define MAX_ARGS (16 + 2 * SUPERVISOR_MAX_LIMITS + 2 * SUPERVISOR_MAX_BUGS)
 
 enum { PART_HV, PART_XENSTORED, PART_XENBUS, PARTS };
 
@@ -82,7 +82,7 @@ static int helper(const char *name, char *path, size_t size, char *why)
 
 static int start_hv(const struct supervisor_plan *plan, char *why)
 {
-    char path[4096], fd[8], mapping[32], *argv[MAX_ARGS];
+    char path[4096], fd[8], mapping[32], mode[32], *argv[MAX_ARGS];
     size_t n = 0;
     int error = helper("xenbox-hv", path, sizeof(path), why);
 
@@ -98,6 +98,12 @@ static int start_hv(const struct supervisor_plan *plan, char *why)
     argv[n++] = "--ready-fd";
     argv[n++] = fd;
     argv[n++] = mapping;
+    snprintf(mode, sizeof(mode), "--mode=%s", plan->mode);
+    argv[n++] = mode;
+    for (size_t i = 0; i < plan->bug_count; i++) {
+        argv[n++] = "--bug";
+        argv[n++] = (char *)plan->bugs[i];
+    }
     for (size_t i = 0; i < plan->limit_count; i++) {
         argv[n++] = "--limit";
         argv[n++] = (char *)plan->limits[i];

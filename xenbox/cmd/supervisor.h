@@ -13,14 +13,18 @@
 
 #define SUPERVISOR_WHY_MAX 512
 #define SUPERVISOR_MAX_LIMITS 16
+#define SUPERVISOR_MAX_BUGS 8 /* options, each with any number of ids */
 
 struct supervisor_plan {
     struct box box;
     const char *mapping; /* fast or strict */
+    const char *mode; /* autotranslated, pv or pv32 */
     const struct store_daemon *store; /* what kind of program keeps the store */
     const char *xenstored; /* the program */
     const char *limits[SUPERVISOR_MAX_LIMITS]; /* "key=value", for the hypervisor process to judge */
     size_t limit_count;
+    const char *bugs[SUPERVISOR_MAX_BUGS]; /* "ID[,ID...]" */
+    size_t bug_count;
 };
 
 /*

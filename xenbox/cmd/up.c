@@ -16,11 +16,13 @@
 #include "xenbox/cmd/commands.h"
 #include "xenbox/cmd/env.h"
 #include "xenbox/cmd/supervisor.h"
+#include "xenbox/hv/bugs.h"
+#include "xenbox/hv/mode.h"
 
 #define REPORT_FD 3 /* in the supervisor: to the process that was called */
 #define LOG_NAME "box.log"
 
-enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_FOREGROUND, OPTION_STORE, OPTION_XENSTORED };
+enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_MODE, OPTION_BUG, OPTION_FOREGROUND, OPTION_STORE, OPTION_XENSTORED };
 
 static int check_programs(struct supervisor_plan *plan)
 {
@@ -130,10 +132,35 @@ static int run_in_foreground(const struct supervisor_plan *plan)
     return supervisor_run();
 }
 
+static int list_bugs(void)
+{
+    for (size_t bug = 0; bug_id(bug); bug++)
+        printf("%s  %s\n", bug_id(bug), bug_text(bug));
+    return CMD_OK;
+}
+
+static int add_bugs(struct supervisor_plan *plan, const char *text)
+{
+    uint64_t words[XB_BUG_WORDS] = { 0 };
+    const char *unknown;
+    int length;
+
+    if (plan->bug_count == SUPERVISOR_MAX_BUGS)
+        return cmd_usage(&command_up, "too many --bug options: name several in one, A01,A02");
+    if (bugs_parse(text, words, &unknown, &length) < 0)
+        return cmd_usage(&command_up, "--bug %.*s: there is no such switch; `xenbox up --bug list` names them",
+                         length, unknown);
+    plan->bugs[plan->bug_count++] = text;
+    return CMD_OK;
+}
+
 static int up(int argc, char **argv)
 {
-    struct supervisor_plan plan = { .mapping = "fast", .store = store_daemon_find("xenstored") };
+    struct supervisor_plan plan = { .mapping = "fast",
+                                    .mode = "autotranslated",
+                                    .store = store_daemon_find("xenstored") };
     bool in_foreground = false;
+    uint32_t mode;
     int key, status;
 
     while ((key = cmd_next_option(&command_up, argc, argv)) != -1) {
@@ -149,6 +176,18 @@ static int up(int argc, char **argv)
             if (strcmp(optarg, "fast") != 0 && strcmp(optarg, "strict") != 0)
                 return cmd_usage(&command_up, "--mapping=%s: not fast or strict", optarg);
             plan.mapping = optarg;
+            break;
+        case OPTION_MODE:
+            if (mode_parse(optarg, &mode) < 0)
+                return cmd_usage(&command_up, "--mode=%s: not autotranslated, pv or pv32", optarg);
+            plan.mode = optarg;
+            break;
+        case OPTION_BUG:
+            if (strcmp(optarg, "list") == 0)
+                return list_bugs();
+            status = add_bugs(&plan, optarg);
+            if (status != CMD_OK)
+                return status;
             break;
         case OPTION_FOREGROUND:
             in_foreground = true;
@@ -178,6 +217,9 @@ static const struct cmd_option options[] = {
     { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
     { OPTION_MAPPING, "mapping", "MODE",
       "fast (default), or strict: a bad address in a grant copy is an error" },
+    { OPTION_MODE, "mode", "MODE",
+      "how domain 0's kernel sees pages that it maps: autotranslated (default), pv or pv32" },
+    { OPTION_BUG, "bug", "ID[,ID...]", "bring a historic fault back; list: which ones there are" },
     { OPTION_FOREGROUND, "foreground", NULL, "stay, until SIGINT or SIGTERM ends the box" },
     { OPTION_STORE, "store", "KIND", "who keeps the store: xenstored (default) or oxenstored" },
     { OPTION_XENSTORED, "xenstored", "PROGRAM", "its program (default: the newest one installed)" },

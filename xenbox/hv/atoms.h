@@ -61,6 +61,16 @@ static inline void xb_grant_show_pins(grant_entry_v1_t *entry, const struct xb_a
     }
 }
 
+/* Bug B34: the bits are set before it is known whether the map may be done, and stay when it may not. */
+static inline void xb_grant_mark_early(grant_entry_v1_t *entry)
+{
+    uint32_t word = xb_grant_load(entry);
+
+    while ((word & GTF_type_mask) == GTF_permit_access &&
+           !xb_grant_exchange(entry, &word, word | XB_GRANT_IN_USE)) {
+    }
+}
+
 static inline bool xb_active_trylock(struct xb_active *active, uint32_t conn)
 {
     uint32_t expected = 0;

@@ -34,7 +34,7 @@
 #include <xen/grant_table.h>
 
 #define XB_MAGIC 0x31786f626e6578ULL /* "xenbox1" */
-#define XB_ABI 1
+#define XB_ABI 2
 
 #define XB_FRAME_SIZE 4096u /* a frame, a page, a grant: always 4096 bytes */
 #define XB_MAX_DOMAINS 2048u /* domid is the index into xb_tables.domain */
@@ -196,11 +196,22 @@ struct xb_limits { /* all configurable at `xenbox up` */
     uint32_t gntdev_pages; /* one map call: 65,536 */
 };
 
+/* How the kernel of domain 0 sees a page that it maps: docs/kernel-mapping-override.md. */
+enum xb_mode {
+    XB_MODE_AUTOTRANSLATED, /* PVH, HVM: one map makes all views */
+    XB_MODE_PV, /* user alias, kernel alias and p2m are steps of their own */
+    XB_MODE_PV32, /* the same, and a kernel alias is only made while somebody uses it */
+};
+
+#define XB_BUG_WORDS 4u
+
 struct xb_tables {
     uint64_t magic;
     uint32_t abi;
     uint32_t flags; /* XB_BOX_* */
+    uint32_t mode; /* enum xb_mode */
     struct xb_limits limits;
+    uint64_t bugs[XB_BUG_WORDS]; /* switches of bugs.h */
     _Atomic uint32_t hv_pid; /* 0 after an orderly down */
     char name[64];
     _Atomic uint32_t conn_top; /* for readers of the tables: nothing was ever used from here on */

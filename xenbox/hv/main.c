@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "xenbox/hv/box.h"
+#include "xenbox/hv/bugs.h"
 #include "xenbox/hv/domain.h"
+#include "xenbox/hv/mode.h"
 #include "xenbox/hv/server.h"
 
 #define EXIT_USAGE 2
@@ -21,13 +23,14 @@
 static const struct option options[] = {
     { "dir", required_argument, NULL, 'd' },      { "name", required_argument, NULL, 'n' },
     { "limit", required_argument, NULL, 'l' },    { "mapping", required_argument, NULL, 'm' },
+    { "mode", required_argument, NULL, 'M' },     { "bug", required_argument, NULL, 'b' },
     { "ready-fd", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
-    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict] [--ready-fd "
-    "FD]\n"
+    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict]\n"
+    "                 [--mode=autotranslated|pv|pv32] [--bug ID[,ID...]]... [--ready-fd FD]\n"
     "The hypervisor process of a box in the existing directory DIR. xenbox(1) starts it.\n"
     "limits: grant-frames, maptrack-frames, event-channels, gntalloc-pages, gntdev-pages\n";
 
@@ -36,6 +39,8 @@ struct settings {
     const char *name;
     struct xb_limits limits;
     uint32_t flags;
+    uint32_t mode;
+    uint64_t bugs[XB_BUG_WORDS];
     int ready_fd;
 };
 
@@ -56,6 +61,18 @@ static int limit_parse(struct xb_limits *limits, char *text)
     else if (ret < 0)
         fprintf(stderr, "xenbox-hv: --limit %s=%s: not a number in the range of this limit\n", text, value);
     return ret;
+}
+
+static int bugs_option(uint64_t *words, const char *text)
+{
+    const char *unknown;
+    int length;
+
+    if (bugs_parse(text, words, &unknown, &length) == 0)
+        return 0;
+    fprintf(stderr, "xenbox-hv: --bug %.*s: there is no such switch; `xenbox up --bug list` names them\n",
+            length, unknown);
+    return -EINVAL;
 }
 
 /* Returns -1 to go on, or the exit status. */
@@ -81,6 +98,16 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
                 return EXIT_USAGE;
             }
             settings->flags = strcmp(optarg, "strict") == 0 ? XB_BOX_STRICT : 0;
+            break;
+        case 'M':
+            if (mode_parse(optarg, &settings->mode) < 0) {
+                fprintf(stderr, "xenbox-hv: --mode=%s: autotranslated, pv or pv32 expected\n", optarg);
+                return EXIT_USAGE;
+            }
+            break;
+        case 'b':
+            if (bugs_option(settings->bugs, optarg) < 0)
+                return EXIT_USAGE;
             break;
         case 'r':
             settings->ready_fd = atoi(optarg);
@@ -126,8 +153,11 @@ int main(int argc, char **argv)
         return ret;
     descriptors_raise();
     ret = box_init(&box, settings.dir, settings.name, &settings.limits, settings.flags);
-    if (ret == 0)
+    if (ret == 0) {
+        box.tables->mode = settings.mode;
+        memcpy(box.tables->bugs, settings.bugs, sizeof(settings.bugs));
         ret = domain_create_zero(&box);
+    }
     if (ret == 0)
         ret = server_listen(&box, settings.dir);
     if (ret == 0 && settings.ready_fd >= 0) {

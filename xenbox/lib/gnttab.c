@@ -19,6 +19,7 @@
 #include <xen/sys/gntdev.h>
 
 #include "xenbox/hv/atoms.h"
+#include "xenbox/hv/bugs.h"
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/gnttab.h"
 
@@ -176,6 +177,8 @@ static int page_pin(struct xengntdev_handle *handle, uint32_t domid, uint32_t re
     if (status != GNTST_okay)
         return -EINVAL;
     atomic_store(&map->state, XB_MAP_PREPARED);
+    if (bug_is_on(handle->client.tables, BUG_B34))
+        xb_grant_mark_early(entry.shared);
     status = entry_check(&entry, is_readonly);
     if (status == GNTST_okay)
         status = entry_pin(&entry, map, is_readonly);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/gnttab.h"
 
@@ -44,7 +45,7 @@ static int page_copy(struct client *client, uint8_t *frames, const union xengntt
 
     if (status != GNTST_okay)
         return status;
-    status = entry_check(&entry, !is_into_page);
+    status = entry_check(&entry, !is_into_page || bug_is_on(client->tables, BUG_B36));
     if (status == GNTST_okay)
         status = bytes_copy(client, frames, (size_t)entry.frame * XB_FRAME_SIZE + page->foreign.offset, local,
                             length, is_into_page);
@@ -62,7 +63,7 @@ static int segment_copy(struct xengntdev_handle *handle, uint8_t *frames,
     uint8_t bounce[XB_FRAME_SIZE];
     int status;
 
-    if (segment->len == 0)
+    if (segment->len == 0 && !bug_is_on(client->tables, BUG_B38))
         return GNTST_okay;
     /* A hypervisor takes frames of the caller's own for the local end, and a mapped grant is not one. */
     if (is_from_page != is_to_page && gnttab_has_mapped(handle, local, segment->len))
