@@ -21,26 +21,17 @@ struct xenfront_buffer {
     size_t length;
 };
 
-static int state_check(struct xenfront_blk *blk)
-{
-    if (blk->state == XENFRONT_CONNECTED)
-        return 0;
-    if (blk->state == XENFRONT_IDLE || blk->state == XENFRONT_CONNECTING)
-        return front_error_set(&blk->error, -ENOTCONN, "not connected");
-    return blk->cause ? blk->cause : -ESHUTDOWN; /* the sentence says why it is so */
-}
-
 static int range_check(struct xenfront_blk *blk, const char *what, size_t length, uint64_t offset)
 {
     uint32_t unit = blk->info.sector_size;
 
     if (!length || length % unit || offset % unit)
-        return front_error_set(&blk->error, -EINVAL,
+        return front_error_set(&blk->front.error, -EINVAL,
                                "%s: multiples of the sector size %" PRIu32
                                " expected, found %zu bytes at %" PRIu64,
                                what, unit, length, offset);
     if (offset > blk->info.size_bytes || length > blk->info.size_bytes - offset)
-        return front_error_set(&blk->error, -EINVAL,
+        return front_error_set(&blk->front.error, -EINVAL,
                                "%s: a range on a disk of %" PRIu64
                                " bytes expected, found %zu bytes at %" PRIu64,
                                what, blk->info.size_bytes, length, offset);
@@ -51,7 +42,7 @@ static int range_check(struct xenfront_blk *blk, const char *what, size_t length
 static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t offset)
 {
     const char *what = io->operation == BLKIF_OP_READ ? "read" : "write";
-    int err = state_check(blk);
+    int err = front_check(&blk->front);
 
     if (err < 0)
         return err;
@@ -59,7 +50,7 @@ static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t of
     if (err < 0)
         return err;
     if (io->operation == BLKIF_OP_WRITE && blk->info.is_readonly)
-        return front_error_set(&blk->error, -EROFS, "write: the disk is read-only");
+        return front_error_set(&blk->front.error, -EROFS, "write: the disk is read-only");
     io->sector = offset / XENFRONT_SECTOR_SIZE;
     return blk_queue_add(&blk->queue, io);
 }
@@ -108,7 +99,7 @@ static int direct(struct xenfront_blk *blk, uint8_t operation, struct xenfront_b
 
     if (buffer->blk != blk || at > buffer->length || length > buffer->length - at ||
         (blk->has_info && at % blk->info.sector_size))
-        return front_error_set(&blk->error, -EINVAL,
+        return front_error_set(&blk->front.error, -EINVAL,
                                "a range in a buffer of this device expected, found %zu bytes at %zu of %zu",
                                length, at, buffer->length);
     return transfer_add(blk, &io, offset);
@@ -153,27 +144,27 @@ int xenfront_blk_write_buffer(struct xenfront_blk *blk, struct xenfront_buffer *
 int xenfront_blk_flush(struct xenfront_blk *blk, xenfront_blk_fn fn, void *cookie)
 {
     struct blk_io io = { .operation = BLKIF_OP_FLUSH_DISKCACHE, .fn = fn, .cookie = cookie };
-    int err = state_check(blk);
+    int err = front_check(&blk->front);
 
     if (err < 0)
         return err;
     if (!blk->info.has_flush)
-        return front_error_set(&blk->error, -EOPNOTSUPP, "flush: the backend does not offer it");
+        return front_error_set(&blk->front.error, -EOPNOTSUPP, "flush: the backend does not offer it");
     return blk_queue_add(&blk->queue, &io);
 }
 
 int xenfront_blk_submit(struct xenfront_blk *blk)
 {
-    int err = state_check(blk);
+    int err = front_check(&blk->front);
 
-    return err < 0 ? err : (int)blk_push(blk);
+    return err < 0 ? err : (int)blk_push(&blk->front);
 }
 
 struct xenfront_buffer *xenfront_buffer_new(struct xenfront_blk *blk, size_t length)
 {
     struct xenfront_buffer *buffer = NULL;
     size_t pages = length / GRANT_SIZE + (length % GRANT_SIZE != 0);
-    int err = state_check(blk);
+    int err = front_check(&blk->front);
 
     if (err < 0)
         goto fail;
@@ -185,11 +176,11 @@ struct xenfront_buffer *xenfront_buffer_new(struct xenfront_blk *blk, size_t len
     if (!buffer)
         goto fail;
     buffer->shr = xengntshr_open(&quiet_logger, 0);
-    err = buffer->shr ? region_init(&buffer->region, buffer->shr, blk->attach.backend_domid, (uint32_t)pages)
+    err = buffer->shr ? region_init(&buffer->region, buffer->shr, blk->front.attach.backend_domid, (uint32_t)pages)
                       : -errno;
     if (err < 0) {
-        front_error_set(&blk->error, err, "cannot grant a buffer of %zu pages to domain %" PRIu32 ": %s",
-                        pages, blk->attach.backend_domid, strerror(-err));
+        front_error_set(&blk->front.error, err, "cannot grant a buffer of %zu pages to domain %" PRIu32 ": %s",
+                        pages, blk->front.attach.backend_domid, strerror(-err));
         goto fail;
     }
     buffer->blk = blk;

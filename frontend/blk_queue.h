@@ -15,6 +15,7 @@
 
 #include "frontend/blk_ring.h"
 #include "frontend/blk_split.h"
+#include "frontend/iov.h"
 #include "frontend/pool.h"
 #include "frontend/xenfront.h"
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * blk_split.h: cutting a request into what one ring request can carry, and walking an iovec. Pure.
+ * blk_split.h: cutting a request into what one ring request can carry. Pure.
  */
 #ifndef XENSPLIT_FRONTEND_BLK_SPLIT_H
 #define XENSPLIT_FRONTEND_BLK_SPLIT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "common/barrier.h"
 #include <xen/io/blkif.h>
@@ -30,18 +29,5 @@ struct blk_cut {
  * page.
  */
 void blk_split(size_t at, size_t length, struct blk_cut *cut);
-
-/* A place in an iovec. Entries of length 0 are skipped. */
-struct iov_cursor {
-    const struct iovec *iov;
-    size_t offset; /* in *iov */
-};
-
-/* Move length bytes between the places at cursor and memory, and the cursor with them. */
-void iov_copy_out(struct iov_cursor *cursor, void *to, size_t length);
-void iov_copy_in(struct iov_cursor *cursor, const void *from, size_t length);
-void iov_skip(struct iov_cursor *cursor, size_t length);
-/* The sum of all lengths; SIZE_MAX when it does not fit. */
-size_t iov_length(const struct iovec *iov, int count);
 
 #endif

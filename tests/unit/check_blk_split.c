@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "frontend/blk_split.h"
+#include "frontend/iov.h"
 #include "frontend/pool.h"
 #include "frontend/xenfront.h"
 
