@@ -347,6 +347,12 @@ static void yield_device(struct device *device, const char *driver)
     start_plan(device, PLAN_YIELD);
 }
 
+/* A device that is not set up finds out when it is. */
+static bool may_connect(struct device *device)
+{
+    return device->life->stage == STAGE_BARE || !device->family->may_connect || device->family->may_connect(device);
+}
+
 void device_look(struct device *device)
 {
     struct device_life *life = device->life;
@@ -383,8 +389,12 @@ void device_look(struct device *device)
     log_debug(device->label, "own %s, frontend %s%s%s: %s", xenbus_state_name(nodes->view.own),
               xenbus_state_name(nodes->view.peer), nodes->view.is_online ? "" : ", offline",
               nodes->view.is_present ? "" : ", gone", xenbus_action_name(action));
+    if (action == XENBUS_ACTION_CONNECT && !may_connect(device))
+        return;
     if (action != XENBUS_ACTION_NONE)
         start_plan(device, action);
+    else if (life->stage == STAGE_CONNECTED && device->family->refresh)
+        device->family->refresh(device);
 }
 
 void device_check_domain(struct device *device)

@@ -40,6 +40,10 @@ struct device_family_ops {
      * has a life of its own and may outlive the device.
      */
     void (*inspect)(const struct device *device, struct device_report *report);
+    /* NULL: always. The frontend is ready: is the toolstack, too? If not, a later look asks again. */
+    bool (*may_connect)(struct device *device);
+    /* NULL: nothing. A node of a connected device may have changed, other than the states. No step. */
+    void (*refresh)(struct device *device);
 };
 
 struct device {
