@@ -36,11 +36,12 @@ static void hypervisor_exec(const struct test_box *box, const char *option, int 
 
 void test_box_start(struct test_box *box, const char *option)
 {
+    const char *tmp = getenv("TMPDIR");
     int ends[2];
     char ready;
 
     memset(box, 0, sizeof(*box));
-    snprintf(box->dir, sizeof(box->dir), "/tmp/xs-box.XXXXXX");
+    snprintf(box->dir, sizeof(box->dir), "%s/xs-box.XXXXXX", tmp && *tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(box->dir));
     assert_return_code(pipe(ends), 0);
     box->pid = fork();
@@ -59,7 +60,7 @@ void test_box_start(struct test_box *box, const char *option)
 
 void test_box_stop(struct test_box *box)
 {
-    char path[128];
+    char path[sizeof(box->dir) + sizeof(XB_SOCKET) + 1];
     int status;
 
     if (client_call(&box->tool, XB_OP_STOP, NULL, 0, NULL, 0, NULL) < 0)

@@ -12,7 +12,7 @@
 #include "xenbox/lib/client.h"
 
 struct test_box {
-    char dir[64];
+    char dir[256];
     pid_t pid; /* the hypervisor process */
     struct client tool; /* domain 0's, of kind XB_CONN_TOOL */
 };

@@ -66,6 +66,7 @@ xenstore-watch "backend/$1" | while read -r path; do
     echo "$path"
 done
 EOF
+    rm -f "$SCRATCH/backend.log" # what the last one wrote says nothing about this one
     xenbox run -- bash "$SCRATCH/backend.sh" "$1" "${2:-2}" "${3:-}" >"$SCRATCH/backend.log" 2>&1 &
     BACKEND=$!
     wait_log "$SCRATCH/backend.log" "backend/$1" "$BACKEND"

@@ -24,7 +24,7 @@ static _Atomic unsigned process_number;
 static void process_forked(void)
 {
     atomic_fetch_add(&process_number, 1);
-    client_box_fork_done();
+    client_box_fork_child();
 }
 
 static void process_watch_forks(void)

@@ -21,6 +21,8 @@ struct client_box {
     ino_t inode; /* of the tables: unique as long as we have it mapped */
     struct xb_tables *tables;
     _Atomic(uint8_t *) frames; /* NULL until somebody copies */
+    _Atomic(uint8_t *)
+        base[2]; /* all frames read-only and writable, to make mappings from; NULL until needed */
     int frames_fd;
 };
 
@@ -28,9 +30,9 @@ static LIST_HEAD(, client_box) boxes = LIST_HEAD_INITIALIZER(boxes);
 static pthread_mutex_t boxes_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A large shared mapping; it is not to make core dumps large. */
-static void *memory_map(int fd, size_t bytes)
+static void *memory_map(int fd, size_t bytes, int prot)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    void *memory = mmap(NULL, bytes, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
 
     if (memory == MAP_FAILED)
         return NULL;
@@ -44,7 +46,7 @@ static int box_create(int tables_fd, ino_t inode, struct client_box **result)
 
     if (!box)
         return -ENOMEM;
-    box->tables = memory_map(tables_fd, sizeof(struct xb_tables));
+    box->tables = memory_map(tables_fd, sizeof(struct xb_tables), PROT_READ | PROT_WRITE);
     if (!box->tables) {
         free(box);
         return -ENOMEM;
@@ -103,6 +105,10 @@ void client_box_put(struct client_box *box)
         munmap(box->tables, sizeof(struct xb_tables));
         if (box->frames)
             munmap(box->frames, FRAMES_BYTES);
+        for (int i = 0; i < 2; i++) {
+            if (box->base[i])
+                munmap(box->base[i], FRAMES_BYTES);
+        }
         close(box->frames_fd);
         free(box);
     }
@@ -116,6 +122,18 @@ void client_box_fork_prepare(void)
 
 void client_box_fork_done(void)
 {
+    pthread_mutex_unlock(&boxes_lock);
+}
+
+void client_box_fork_child(void)
+{
+    struct client_box *box;
+
+    /* They are not there in a child. */
+    LIST_FOREACH (box, &boxes, link) {
+        box->base[0] = NULL;
+        box->base[1] = NULL;
+    }
     pthread_mutex_unlock(&boxes_lock);
 }
 
@@ -137,39 +155,76 @@ uint8_t *client_box_frames(struct client_box *box)
         return frames;
     pthread_mutex_lock(&boxes_lock);
     if (!box->frames)
-        box->frames = memory_map(box->frames_fd, FRAMES_BYTES);
+        box->frames = memory_map(box->frames_fd, FRAMES_BYTES, PROT_READ | PROT_WRITE);
     frames = box->frames;
     pthread_mutex_unlock(&boxes_lock);
     return frames;
 }
 
+/*
+ * All frames, read-only or writable, in a mapping that nobody reads or writes: it is what mappings of single frames
+ * are duplicated from. They inherit that a child which is forked does not get them, so that it cannot keep a page past
+ * its unmapping here.
+ */
+static uint8_t *box_base(struct client_box *box, bool is_writable)
+{
+    uint8_t *base = atomic_load_explicit(&box->base[is_writable], memory_order_acquire);
+
+    if (base)
+        return base;
+    pthread_mutex_lock(&boxes_lock);
+    if (!box->base[is_writable]) {
+        base = memory_map(box->frames_fd, FRAMES_BYTES, is_writable ? PROT_READ | PROT_WRITE : PROT_READ);
+        if (base && madvise(base, FRAMES_BYTES, MADV_DONTFORK) < 0) {
+            munmap(base, FRAMES_BYTES);
+            base = NULL;
+        }
+        box->base[is_writable] = base;
+    }
+    base = box->base[is_writable];
+    pthread_mutex_unlock(&boxes_lock);
+    return base;
+}
+
+/* A second mapping of what lies at `from`: with an old size of 0, mremap(2) copies a shared mapping. */
+static uint8_t *mapping_copy(uint8_t *from, size_t bytes, uint8_t *to)
+{
+    return to ? mremap(from, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to)
+              : mremap(from, 0, bytes, MREMAP_MAYMOVE);
+}
+
+static size_t run_length(const uint32_t *frames, size_t count)
+{
+    size_t run = 1;
+
+    while (run < count && frames[run] == frames[0] + run)
+        run++;
+    return run;
+}
+
 int client_box_map(struct client_box *box, const uint32_t *frames, size_t count, int prot, void **address)
 {
-    size_t bytes = count * XB_FRAME_SIZE, run;
-    uint8_t *region;
+    uint8_t *base = box_base(box, prot & PROT_WRITE), *region;
+    size_t run;
     int error;
 
-    /* The whole region first, so that nothing of the program's can be in the way of the parts. */
-    region = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!base)
+        return -ENOMEM;
+    /* The whole region at once, so that nothing of the program's can be in the way of the other parts. */
+    region = mapping_copy(base + (size_t)frames[0] * XB_FRAME_SIZE, count * XB_FRAME_SIZE, NULL);
     if (region == MAP_FAILED)
         return -errno;
-    for (size_t i = 0; i < count; i += run) {
-        for (run = 1; i + run < count && frames[i + run] == frames[i] + run; run++) {
+    for (size_t i = run_length(frames, count); i < count; i += run) {
+        run = run_length(frames + i, count - i);
+        if (mapping_copy(base + (size_t)frames[i] * XB_FRAME_SIZE, run * XB_FRAME_SIZE,
+                         region + i * XB_FRAME_SIZE) == MAP_FAILED) {
+            error = errno;
+            munmap(region, count * XB_FRAME_SIZE);
+            return -error;
         }
-        if (mmap(region + i * XB_FRAME_SIZE, run * XB_FRAME_SIZE, prot, MAP_SHARED | MAP_FIXED,
-                 box->frames_fd, (off_t)frames[i] * XB_FRAME_SIZE) == MAP_FAILED)
-            goto fail;
     }
-    /* A child that is forked must not keep a page past its unmapping here. */
-    if (madvise(region, bytes, MADV_DONTFORK) < 0)
-        goto fail;
     *address = region;
     return 0;
-
-fail:
-    error = errno;
-    munmap(region, bytes);
-    return -error;
 }
 
 void client_unmap_frames(void *address, size_t count)

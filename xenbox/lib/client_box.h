@@ -21,6 +21,7 @@ void client_box_put(struct client_box *box);
 /* Around fork(): the child must not inherit a lock that another thread holds. */
 void client_box_fork_prepare(void);
 void client_box_fork_done(void);
+void client_box_fork_child(void); /* the same in the child */
 
 struct xb_tables *client_box_tables(const struct client_box *box);
 int client_box_frames_fd(const struct client_box *box);

@@ -14,26 +14,39 @@
 
 #include "xenbox/hv/bugs.h"
 #include "xenbox/lib/entry.h"
+#include "xenbox/lib/fault_copy.h"
 #include "xenbox/lib/gnttab.h"
 
 #define COPY_FAULT 2 /* beside GNTST_* and ENTRY_LOST: the local end is not memory of this process */
 
+/* In a thread that cannot take a fault: the kernel moves the bytes, and looks at the address while it does. */
+static bool bytes_copy_by_kernel(struct client *client, size_t offset, void *local, uint16_t length,
+                                 bool is_into_page)
+{
+    ssize_t moved = is_into_page ? pwrite(client_frames_fd(client), local, length, (off_t)offset)
+                                 : pread(client_frames_fd(client), local, length, (off_t)offset);
+
+    return moved == length;
+}
+
 /*
- * Moves the bytes. In a strict box the kernel does it, which is slower and tells a bad local address by an
- * error, as the device does; else a bad address faults in this process.
+ * Moves the bytes. In a strict box a bad local address is an error, as the device has it; in a fast one it faults in
+ * this process.
  */
 static int bytes_copy(struct client *client, uint8_t *frames, size_t offset, void *local, uint16_t length,
                       bool is_into_page)
 {
-    ssize_t moved;
+    void *to = is_into_page ? frames + offset : local;
+    const void *from = is_into_page ? local : frames + offset;
+    bool is_done = true;
 
-    if (!(client->tables->flags & XB_BOX_STRICT)) {
-        memcpy(is_into_page ? frames + offset : local, is_into_page ? local : frames + offset, length);
-        return GNTST_okay;
-    }
-    moved = is_into_page ? pwrite(client_frames_fd(client), local, length, offset)
-                         : pread(client_frames_fd(client), local, length, offset);
-    return moved == length ? GNTST_okay : COPY_FAULT;
+    if (!(client->tables->flags & XB_BOX_STRICT))
+        memcpy(to, from, length);
+    else if (fault_copy_is_ready())
+        is_done = fault_copy(to, from, length);
+    else
+        is_done = bytes_copy_by_kernel(client, offset, local, length, is_into_page);
+    return is_done ? GNTST_okay : COPY_FAULT;
 }
 
 /* One direction: between a granted page, locked meanwhile, and memory of ours. */
