@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* grants.h: what the tests of grants start from: a guest that shares pages with domain 0, and domain 0 that maps them. */
+/*
+ * grants.h: what the tests of grants start from: a guest that shares pages with domain 0, and domain 0 that maps
+ * them.
+ */
 #ifndef TESTS_XENBOX_GRANTS_H
 #define TESTS_XENBOX_GRANTS_H
 
