@@ -31,6 +31,16 @@ struct blkif_x86_32_request {
     struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
 };
 
+struct blkif_x86_32_request_indirect {
+    uint8_t operation;
+    uint8_t indirect_op;
+    uint16_t nr_segments;
+    uint64_t id;
+    blkif_sector_t sector_number;
+    blkif_vdev_t handle;
+    grant_ref_t indirect_grefs[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+};
+
 struct blkif_x86_32_response {
     uint64_t id;
     uint8_t operation;
@@ -45,6 +55,10 @@ _Static_assert(sizeof(struct blkif_request) == 112 && sizeof(struct blkif_respon
 _Static_assert(offsetof(struct blkif_request, id) == 8, "x86_64 layout");
 _Static_assert(sizeof(struct blkif_x86_32_request) == 108, "x86_32 layout");
 _Static_assert(sizeof(struct blkif_x86_32_response) == 12, "x86_32 layout");
+_Static_assert(offsetof(struct blkif_request_indirect, indirect_grefs) == 28, "x86_64 layout");
+_Static_assert(offsetof(struct blkif_x86_32_request_indirect, indirect_grefs) == 24, "x86_32 layout");
+_Static_assert(sizeof(struct blkif_request_indirect) <= sizeof(struct blkif_request), "fits into a slot");
+_Static_assert(sizeof(struct blkif_request_segment) == 8, "the same on both, also in an indirect page");
 _Static_assert(offsetof(struct blkif_x86_32_request, id) == 4, "x86_32 layout");
 
 /* The `protocol` node's value, NULL when absent; 0 or -EINVAL for a layout that nobody here speaks. */

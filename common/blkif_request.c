@@ -32,6 +32,10 @@ static const struct {
     [BLKIF_VERDICT_UNKNOWN_OPERATION] = { BLKIF_RSP_EOPNOTSUPP, "an operation that was not offered" },
     [BLKIF_VERDICT_READONLY] = { BLKIF_RSP_ERROR, "a write to a read-only disk" },
     [BLKIF_VERDICT_SEGMENT_COUNT] = { BLKIF_RSP_ERROR, "a segment count outside 1 to 11" },
+    [BLKIF_VERDICT_INDIRECT_COUNT] = { BLKIF_RSP_ERROR,
+                                       "more or fewer indirect segments than 1 to those offered" },
+    [BLKIF_VERDICT_INDIRECT_OPERATION] = { BLKIF_RSP_ERROR, "an indirect request that is no read or write" },
+    [BLKIF_VERDICT_INDIRECT_PAGE] = { BLKIF_RSP_ERROR, "a page of indirect segments that cannot be read" },
     [BLKIF_VERDICT_SEGMENT_RANGE] = { BLKIF_RSP_ERROR, "a segment that is not first <= last <= 7" },
     [BLKIF_VERDICT_ALIGNMENT] = { BLKIF_RSP_ERROR, "a range that is not aligned to the disk's sector" },
     [BLKIF_VERDICT_BEYOND_END] = { BLKIF_RSP_ERROR, "a range past the end of the disk" },
@@ -57,6 +61,8 @@ int blkif_abi_parse(const char *protocol, enum blkif_abi *abi)
     return -EINVAL;
 }
 
+_Static_assert(BLKIF_SEGMENTS_MAX * sizeof(struct blkif_request_segment) <= BLKIF_GRANT_BYTES, "in one page");
+
 const char *blkif_abi_name(enum blkif_abi abi)
 {
     return abi_names[abi];
@@ -69,16 +75,62 @@ const char *blkif_abi_name(enum blkif_abi abi)
         (command)->segment_count = (request)->nr_segments;                                                   \
         (command)->id = (request)->id;                                                                       \
         (command)->sector = (request)->sector_number;                                                        \
-        (command)->sectors = 0;                                                                              \
-        memcpy((command)->seg, (request)->seg, sizeof((command)->seg));                                      \
+        memcpy((command)->seg, (request)->seg, sizeof((request)->seg));                                      \
+    } while (0)
+
+#define COMMAND_FROM_INDIRECT(command, request)                                                              \
+    do {                                                                                                     \
+        (command)->is_indirect = true;                                                                       \
+        (command)->operation = (request)->indirect_op;                                                       \
+        (command)->segment_count = (request)->nr_segments;                                                   \
+        (command)->id = (request)->id;                                                                       \
+        (command)->sector = (request)->sector_number;                                                        \
+        (command)->indirect_ref = (request)->indirect_grefs[0];                                              \
     } while (0)
 
 void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi)
 {
-    if (abi == BLKIF_ABI_X86_32)
+    bool is_indirect = *(const uint8_t *)slot == BLKIF_OP_INDIRECT; /* first byte of every layout */
+
+    command->sectors = 0;
+    command->indirect_ref = 0;
+    command->is_indirect = false;
+    command->is_lost = false;
+    if (is_indirect && abi == BLKIF_ABI_X86_32)
+        COMMAND_FROM_INDIRECT(command, (const struct blkif_x86_32_request_indirect *)slot);
+    else if (is_indirect)
+        COMMAND_FROM_INDIRECT(command, (const struct blkif_request_indirect *)slot);
+    else if (abi == BLKIF_ABI_X86_32)
         COMMAND_FROM(command, (const struct blkif_x86_32_request *)slot);
     else
         COMMAND_FROM(command, (const struct blkif_request *)slot);
+}
+
+static bool is_count_possible(const struct blkif_command *command, const struct blkif_limits *limits)
+{
+    uint16_t most = command->is_indirect ? limits->indirect_segments : BLKIF_MAX_SEGMENTS_PER_REQUEST;
+
+    return command->segment_count >= 1 && command->segment_count <= most;
+}
+
+uint32_t blkif_command_indirect_bytes(const struct blkif_command *command, const struct blkif_limits *limits)
+{
+    if (!command->is_indirect || !is_count_possible(command, limits))
+        return 0;
+    return command->segment_count * (uint32_t)sizeof(command->seg[0]);
+}
+
+/* What is special about a request whose segments are in a page of their own. */
+static enum blkif_verdict check_indirect(const struct blkif_command *command,
+                                         const struct blkif_limits *limits)
+{
+    if (limits->indirect_segments == 0)
+        return BLKIF_VERDICT_UNKNOWN_OPERATION;
+    if (command->operation != BLKIF_OP_READ && command->operation != BLKIF_OP_WRITE)
+        return BLKIF_VERDICT_INDIRECT_OPERATION;
+    if (!is_count_possible(command, limits))
+        return BLKIF_VERDICT_INDIRECT_COUNT;
+    return command->is_lost ? BLKIF_VERDICT_INDIRECT_PAGE : BLKIF_VERDICT_OK;
 }
 
 static enum blkif_verdict check_segments(struct blkif_command *command, const struct blkif_limits *limits)
@@ -86,7 +138,7 @@ static enum blkif_verdict check_segments(struct blkif_command *command, const st
     uint32_t mask = limits->sector_bytes / BLKIF_SECTOR_BYTES - 1;
     uint32_t sectors = 0;
 
-    if (command->segment_count < 1 || command->segment_count > BLKIF_MAX_SEGMENTS_PER_REQUEST)
+    if (!is_count_possible(command, limits))
         return BLKIF_VERDICT_SEGMENT_COUNT;
     for (unsigned int i = 0; i < command->segment_count; i++) {
         const struct blkif_request_segment *segment = &command->seg[i];
@@ -100,7 +152,7 @@ static enum blkif_verdict check_segments(struct blkif_command *command, const st
     }
     if (command->sector & mask)
         return BLKIF_VERDICT_ALIGNMENT;
-    /* sectors is at most 88, so the subtraction cannot wrap once it is known to be inside the disk. */
+    /* sectors is at most 256, so the subtraction cannot wrap once it is known to be inside the disk. */
     if (sectors > limits->sectors || command->sector > limits->sectors - sectors)
         return BLKIF_VERDICT_BEYOND_END;
     command->sectors = sectors;
@@ -110,7 +162,10 @@ static enum blkif_verdict check_segments(struct blkif_command *command, const st
 enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits)
 {
     const struct operation *operation;
+    enum blkif_verdict verdict = command->is_indirect ? check_indirect(command, limits) : BLKIF_VERDICT_OK;
 
+    if (verdict != BLKIF_VERDICT_OK)
+        return verdict;
     if (command->operation >= sizeof(operations) / sizeof(operations[0]))
         return BLKIF_VERDICT_UNKNOWN_OPERATION;
     operation = &operations[command->operation];

@@ -18,14 +18,27 @@
 #define BLKIF_GRANT_BYTES 4096u /* a grant is 4096 bytes on every architecture */
 #define BLKIF_GRANT_SECTORS (BLKIF_GRANT_BYTES / BLKIF_SECTOR_BYTES)
 
-/* A request in the one form that the rest of the code knows. */
+/*
+ * The most segments of a request whose segments are in a page of their own: 128 KiB, what Linux's frontend uses
+ * unless it is told otherwise. They are in the first of the request's indirect pages, which has room for 512.
+ */
+#define BLKIF_SEGMENTS_MAX 32u
+
+/*
+ * A request in the one form that the rest of the code knows. seg[] holds what the slot had room for; the
+ * segments of an indirect request are fetched by who can read grants (blkif_command_indirect_bytes), and are a
+ * private copy like the rest from then on.
+ */
 struct blkif_command {
     uint64_t id; /* opaque: echoed, never an index (catalogue C16) */
     uint64_t sector;
     uint32_t sectors; /* sum over the segments; set by blkif_command_check */
-    uint8_t operation; /* BLKIF_OP_* or anything */
-    uint8_t segment_count; /* as the peer wrote it; seg[] holds the first BLKIF_MAX_SEGMENTS_PER_REQUEST */
-    struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+    uint32_t indirect_ref; /* of an indirect request: the page with its segments */
+    uint16_t segment_count; /* as the peer wrote it */
+    uint8_t operation; /* BLKIF_OP_* or anything; of an indirect request the inner one, which is echoed */
+    uint8_t is_indirect : 1;
+    uint8_t is_lost : 1; /* the indirect page cannot be read */
+    struct blkif_request_segment seg[BLKIF_SEGMENTS_MAX];
 };
 
 /* What the disk is, as far as a request can violate it. */
@@ -34,6 +47,7 @@ struct blkif_limits {
     uint32_t sector_bytes; /* logical sector: 512 or a larger power of two up to 4096 */
     bool is_readonly;
     bool can_flush;
+    uint16_t indirect_segments; /* that are offered, at most BLKIF_SEGMENTS_MAX; 0: no indirect requests */
 };
 
 enum blkif_verdict {
@@ -41,14 +55,26 @@ enum blkif_verdict {
     BLKIF_VERDICT_UNKNOWN_OPERATION,
     BLKIF_VERDICT_READONLY,
     BLKIF_VERDICT_SEGMENT_COUNT,
+    BLKIF_VERDICT_INDIRECT_COUNT,
+    BLKIF_VERDICT_INDIRECT_OPERATION,
+    BLKIF_VERDICT_INDIRECT_PAGE,
     BLKIF_VERDICT_SEGMENT_RANGE,
     BLKIF_VERDICT_ALIGNMENT,
     BLKIF_VERDICT_BEYOND_END,
     BLKIF_VERDICTS
 };
 
-/* slot: a private copy of at least blkif_abi_request_bytes(abi) bytes. Every field of *command is set. */
+/*
+ * slot: a private copy of at least blkif_abi_request_bytes(abi) bytes. Every field of *command is set, but for
+ * what is in seg[] beyond the slot's own segments.
+ */
 void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi);
+
+/*
+ * How many bytes of the start of page indirect_ref are to be copied to seg[] before the check; 0 when there is
+ * nothing to fetch, or the check refuses the command anyway. Where the copy fails, set is_lost.
+ */
+uint32_t blkif_command_indirect_bytes(const struct blkif_command *command, const struct blkif_limits *limits);
 
 /* The whole check, once. Only after BLKIF_VERDICT_OK may sector, sectors and seg[] be used. */
 enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits);

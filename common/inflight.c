@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define INFLIGHT_MAGIC 0x746867696c666e69ULL /* "inflight" */
-#define INFLIGHT_VERSION 1u
+#define INFLIGHT_VERSION 2u
 
 struct inflight_file {
     uint64_t magic;
@@ -30,7 +30,7 @@ struct inflight_file {
     struct inflight_record record[INFLIGHT_RECORDS];
 };
 
-_Static_assert(sizeof(struct inflight_record) == 128, "two cache lines a record");
+_Static_assert(sizeof(struct inflight_record) == 320, "whole cache lines; two for a request of few segments");
 _Static_assert(offsetof(struct inflight_file, record) == 128, "records are aligned to cache lines");
 
 /* Stores before it stay before stores after it, in program order: all that a kill can observe. */

@@ -26,12 +26,12 @@ enum inflight_state {
     INFLIGHT_ANSWERED, /* response written to the slot of index `response`, perhaps not pushed yet */
 };
 
-/* 128 bytes, without pointers: valid in any process. */
+/* 320 bytes, without pointers: valid in any process. */
 struct inflight_record {
     uint32_t state; /* enum inflight_state */
     uint32_t request; /* index of the request in the ring: the order of arrival */
     uint32_t response; /* index of the response */
-    uint32_t reserved;
+    uint32_t reserved[5];
     struct blkif_command command;
 };
 

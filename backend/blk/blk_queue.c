@@ -80,6 +80,22 @@ static void on_buffer(struct buffer_waiter *waiter)
     event_active(queue->pass_event, EV_TIMEOUT, 0);
 }
 
+/*
+ * The segments of an indirect request: copied once, into the record, so that whoever takes the ring over finds
+ * what was checked and not what the guest may have made of its page since.
+ */
+static void queue_fetch_segments(struct blk_queue *queue, struct blkif_command *command)
+{
+    uint32_t bytes = blkif_command_indirect_bytes(command, &queue->limits);
+    int error = 0;
+
+    if (bytes == 0)
+        return;
+    grant_io_get(&queue->grants, command->indirect_ref, 0, bytes, command->seg, &error);
+    grant_io_run(&queue->grants);
+    command->is_lost = error != 0;
+}
+
 /* The next request, of the predecessor's or copied from the ring. NULL: none, or no buffer for it. */
 static struct blk_request *queue_take(struct blk_queue *queue, unsigned int *available)
 {
@@ -96,6 +112,7 @@ static struct blk_request *queue_take(struct blk_queue *queue, unsigned int *ava
 
         blkif_ring_copy(&queue->ring, &slot);
         blkif_command_decode(&request->record->command, &slot, queue->ring.abi);
+        queue_fetch_segments(queue, &request->record->command);
         if (!blk_request_accept(request))
             goto wait;
         inflight_take(&queue->inflight, request->record, queue->ring.native.req_cons);

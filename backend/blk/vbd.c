@@ -199,6 +199,7 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
         .sector_bytes = geometry->sector_bytes,
         .is_readonly = geometry->is_readonly,
         .can_flush = geometry->can_flush,
+        .indirect_segments = BLKIF_SEGMENTS_MAX,
     };
     queue->identity = (struct inflight_identity){
         .domid = device->domid,

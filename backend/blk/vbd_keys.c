@@ -14,6 +14,7 @@
 
 #include "backend/daemon.h"
 #include "backend/device_keys.h"
+#include "common/blkif_request.h"
 
 int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_keys *keys, char *reason,
                             size_t reason_size)
@@ -77,9 +78,12 @@ int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys
 int vbd_keys_publish_features(const struct device *device, const struct disk_geometry *geometry, char *reason,
                               size_t reason_size)
 {
-    const struct device_node nodes[] = { { "feature-flush-cache", 1 } };
+    const struct device_node nodes[] = {
+        { "feature-max-indirect-segments", BLKIF_SEGMENTS_MAX },
+        { "feature-flush-cache", 1 }, /* last: may be left out */
+    };
 
-    return device_keys_publish(device, nodes, geometry->can_flush, "features", reason, reason_size);
+    return device_keys_publish(device, nodes, geometry->can_flush ? 2 : 1, "features", reason, reason_size);
 }
 
 int vbd_keys_publish_properties(const struct device *device, const struct vbd_toolstack_keys *keys,

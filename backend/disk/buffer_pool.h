@@ -14,9 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BUFFER_BYTES (11u * 4096u) /* a request's: as many grants as fit into a ring slot */
-#define BUFFER_POOL_CHUNKS 32u
-#define BUFFER_POOL_CHUNK_BUFFERS 16u
+#include "common/blkif_request.h"
+
+/* The longest request, and a page more: a power of two would put the starts of all on the same lines of a cache. */
+#define BUFFER_BYTES ((BLKIF_SEGMENTS_MAX + 1) * BLKIF_GRANT_BYTES)
+#define BUFFER_POOL_CHUNKS 64u
+#define BUFFER_POOL_CHUNK_BUFFERS 8u
 #define BUFFER_POOL_CHUNK_BYTES ((size_t)BUFFER_POOL_CHUNK_BUFFERS * BUFFER_BYTES)
 #define BUFFER_POOL_BUFFERS (BUFFER_POOL_CHUNKS * BUFFER_POOL_CHUNK_BUFFERS)
 

@@ -240,6 +240,8 @@ static const struct {
     { "fuzz", case_fuzz, false },
     { "mutation", case_mutation, false },
     { "storm", case_storm, false },
+    { "indirect", case_indirect, false },
+    { "indirect-mutation", case_indirect_mutation, false },
     { "producer-33", producer_33, true },
     { "producer-half", producer_half, true },
     { "producer-back", producer_back, true },

@@ -26,4 +26,8 @@ void case_fuzz(struct raw_front *front);
 void case_mutation(struct raw_front *front);
 void case_storm(struct raw_front *front);
 
+/* hostile_indirect.c */
+void case_indirect(struct raw_front *front);
+void case_indirect_mutation(struct raw_front *front);
+
 #endif

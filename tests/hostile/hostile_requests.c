@@ -34,6 +34,8 @@ void case_operations(struct raw_front *front)
     for (unsigned int operation = 4; operation < 256; operation++) {
         blkif_request_t request = raw_request(front, (uint8_t)operation, operation, 0, 1);
 
+        if (operation == BLKIF_OP_INDIRECT) /* hostile_indirect.c */
+            continue;
         expect(raw_do(front, &request), BLKIF_RSP_EOPNOTSUPP, "an unknown operation");
     }
     expect_service(front);
@@ -176,7 +178,7 @@ void case_readonly(struct raw_front *front)
         raw_fail("a read-only disk does not say so");
     for (unsigned int operation = 0; operation < 256; operation++) {
         blkif_request_t request = raw_request(front, (uint8_t)operation, operation, 0, 1);
-        int status = raw_do(front, &request);
+        int status = raw_try(front, &request);
 
         if (operation == BLKIF_OP_READ)
             expect(status, BLKIF_RSP_OKAY, "a read");

@@ -262,6 +262,13 @@ blkif_response_t raw_response(struct raw_front *front)
     return response;
 }
 
+int raw_try(struct raw_front *front, const blkif_request_t *request)
+{
+    raw_put(front, request);
+    raw_push(front);
+    return raw_response(front).status;
+}
+
 int raw_do(struct raw_front *front, const blkif_request_t *request)
 {
     blkif_response_t response;

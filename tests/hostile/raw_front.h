@@ -70,7 +70,9 @@ void raw_notify(struct raw_front *front);
 void raw_wait_response(struct raw_front *front, RING_IDX seen);
 /* The next response; waits for it. */
 blkif_response_t raw_response(struct raw_front *front);
-/* One request, one response with its id and operation; the status. */
+/* One request, one response; its status. */
+int raw_try(struct raw_front *front, const blkif_request_t *request);
+/* The same, and the response must name the request's id and operation. */
 int raw_do(struct raw_front *front, const blkif_request_t *request);
 
 #endif

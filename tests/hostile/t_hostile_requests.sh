@@ -15,4 +15,6 @@ hostile layout-x86-32
 hostile fuzz
 hostile mutation
 hostile storm
+hostile indirect "more or fewer indirect segments than 1 to those offered"
+hostile indirect-mutation
 neighbours_stop

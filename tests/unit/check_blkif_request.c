@@ -25,14 +25,26 @@ static const struct blkif_limits readonly = {
 static const struct blkif_limits large_sector = { .sectors = DISK_SECTORS,
                                                   .sector_bytes = 4096,
                                                   .can_flush = true };
+static const struct blkif_limits indirect = {
+    .sectors = DISK_SECTORS, .sector_bytes = 512, .can_flush = true, .indirect_segments = BLKIF_SEGMENTS_MAX
+};
 static const struct blkif_limits no_flush = { .sectors = DISK_SECTORS, .sector_bytes = 512 };
 
-static struct blkif_command transfer(uint8_t operation, uint64_t sector, uint8_t count)
+static struct blkif_command transfer(uint8_t operation, uint64_t sector, uint16_t count)
 {
     struct blkif_command command = { .operation = operation, .sector = sector, .segment_count = count };
 
-    for (unsigned int i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
+    for (unsigned int i = 0; i < BLKIF_SEGMENTS_MAX; i++)
         command.seg[i] = (struct blkif_request_segment){ .gref = 100 + i, .first_sect = 0, .last_sect = 7 };
+    return command;
+}
+
+/* As it is after its segments were fetched. */
+static struct blkif_command indirect_transfer(uint8_t operation, uint64_t sector, uint16_t count)
+{
+    struct blkif_command command = transfer(operation, sector, count);
+
+    command.is_indirect = true;
     return command;
 }
 
@@ -67,6 +79,94 @@ static void test_decode_takes_every_field_in_both_layouts(void **state)
     assert_true(from_packed.id == from_native.id && from_packed.sector == from_native.sector);
     assert_int_equal(from_packed.segment_count, 3);
     assert_memory_equal(from_packed.seg, native.seg, sizeof(native.seg));
+}
+
+static void test_decode_takes_an_indirect_request_in_both_layouts(void **state)
+{
+    struct blkif_request_indirect native = { .operation = BLKIF_OP_INDIRECT,
+                                             .indirect_op = BLKIF_OP_WRITE,
+                                             .nr_segments = 0x1234,
+                                             .id = ~0ULL,
+                                             .sector_number = 1ULL << 40,
+                                             .handle = 0xbeef,
+                                             .indirect_grefs = { 0xfffffff1u, 2 } };
+    struct blkif_x86_32_request_indirect packed = { .operation = BLKIF_OP_INDIRECT,
+                                                    .indirect_op = BLKIF_OP_WRITE,
+                                                    .nr_segments = 0x1234,
+                                                    .id = ~0ULL,
+                                                    .sector_number = 1ULL << 40,
+                                                    .handle = 0xbeef,
+                                                    .indirect_grefs = { 0xfffffff1u, 2 } };
+    const void *const slots[] = { [BLKIF_ABI_NATIVE] = &native, [BLKIF_ABI_X86_32] = &packed };
+
+    for (unsigned int abi = BLKIF_ABI_NATIVE; abi <= BLKIF_ABI_X86_32; abi++) {
+        struct blkif_command command;
+
+        memset(&command, 0x5a, sizeof(command));
+        blkif_command_decode(&command, slots[abi], (enum blkif_abi)abi);
+        assert_true(command.is_indirect && !command.is_lost);
+        assert_int_equal(command.operation, BLKIF_OP_WRITE);
+        assert_int_equal(command.segment_count, 0x1234);
+        assert_true(command.id == ~0ULL && command.sector == 1ULL << 40);
+        assert_int_equal(command.indirect_ref, 0xfffffff1u);
+        assert_int_equal(command.sectors, 0);
+    }
+}
+
+static void test_indirect_segments_are_fetched_only_where_they_can_be_served(void **state)
+{
+    struct blkif_command command = indirect_transfer(BLKIF_OP_READ, 0, 1);
+
+    assert_int_equal(blkif_command_indirect_bytes(&command, &indirect), 8);
+    assert_int_equal(blkif_command_indirect_bytes(&command, &plain), 0); /* was not offered */
+    command.segment_count = BLKIF_SEGMENTS_MAX;
+    assert_int_equal(blkif_command_indirect_bytes(&command, &indirect), sizeof(command.seg));
+    command.segment_count = BLKIF_SEGMENTS_MAX + 1;
+    assert_int_equal(blkif_command_indirect_bytes(&command, &indirect), 0);
+    command.segment_count = 0;
+    assert_int_equal(blkif_command_indirect_bytes(&command, &indirect), 0);
+    command = transfer(BLKIF_OP_READ, 0, 11);
+    assert_int_equal(blkif_command_indirect_bytes(&command, &indirect), 0);
+}
+
+static void test_indirect_requests_have_borders_of_their_own(void **state)
+{
+    struct blkif_command command = indirect_transfer(BLKIF_OP_READ, 0, BLKIF_SEGMENTS_MAX);
+
+    assert_int_equal(blkif_command_check(&command, &indirect), BLKIF_VERDICT_OK);
+    assert_int_equal(command.sectors, BLKIF_SEGMENTS_MAX * 8);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_READ, 0, 1), &indirect), BLKIF_VERDICT_OK);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_READ, 0, 0), &indirect), BLKIF_VERDICT_INDIRECT_COUNT);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_READ, 0, BLKIF_SEGMENTS_MAX + 1), &indirect),
+                     BLKIF_VERDICT_INDIRECT_COUNT);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_READ, 0, 0x8001), &indirect),
+                     BLKIF_VERDICT_INDIRECT_COUNT);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_READ, 0, 1), &plain), BLKIF_VERDICT_UNKNOWN_OPERATION);
+    assert_int_equal(check(indirect_transfer(BLKIF_OP_WRITE, DISK_SECTORS - 255, 32), &indirect),
+                     BLKIF_VERDICT_BEYOND_END);
+    command = indirect_transfer(BLKIF_OP_WRITE, 0, BLKIF_SEGMENTS_MAX);
+    command.seg[BLKIF_SEGMENTS_MAX - 1].first_sect = 8;
+    assert_int_equal(blkif_command_check(&command, &indirect), BLKIF_VERDICT_SEGMENT_RANGE);
+    command = indirect_transfer(BLKIF_OP_WRITE, 0, 1);
+    command.is_lost = true;
+    assert_int_equal(blkif_command_check(&command, &indirect), BLKIF_VERDICT_INDIRECT_PAGE);
+    /* More segments than a slot holds do not become good because indirect ones are offered. */
+    assert_int_equal(check(transfer(BLKIF_OP_READ, 0, 12), &indirect), BLKIF_VERDICT_SEGMENT_COUNT);
+}
+
+static void test_c12_an_indirect_request_has_the_permission_of_its_inner_operation(void **state)
+{
+    struct blkif_limits readonly_indirect = indirect;
+
+    readonly_indirect.is_readonly = true;
+    for (unsigned int operation = 0; operation < 256; operation++) {
+        struct blkif_command command = indirect_transfer((uint8_t)operation, 0, 1);
+        enum blkif_verdict verdict = check(command, &readonly_indirect);
+
+        assert_int_equal(verdict, operation == BLKIF_OP_READ    ? BLKIF_VERDICT_OK
+                                  : operation == BLKIF_OP_WRITE ? BLKIF_VERDICT_READONLY
+                                                                : BLKIF_VERDICT_INDIRECT_OPERATION);
+    }
 }
 
 static void test_layouts_differ_where_the_compilers_do(void **state)
@@ -264,6 +364,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode_takes_every_field_in_both_layouts),
+        cmocka_unit_test(test_decode_takes_an_indirect_request_in_both_layouts),
+        cmocka_unit_test(test_indirect_segments_are_fetched_only_where_they_can_be_served),
+        cmocka_unit_test(test_indirect_requests_have_borders_of_their_own),
+        cmocka_unit_test(test_c12_an_indirect_request_has_the_permission_of_its_inner_operation),
         cmocka_unit_test(test_layouts_differ_where_the_compilers_do),
         cmocka_unit_test(test_random_bytes_never_pass_what_the_disk_cannot_do),
         cmocka_unit_test(test_segment_count_has_borders_at_1_and_11),

@@ -106,7 +106,7 @@ static int setup(void **state)
         .owner = f,
         .worker = &f->worker,
         .disk = f->disk,
-        .limits = { .sectors = 2048, .sector_bytes = 512, .can_flush = true },
+        .limits = { .sectors = 2048, .sector_bytes = 512, .can_flush = true, .indirect_segments = 32 },
         .identity = { .ring_ref = f->ring_ref, .remote_port = f->port },
         .inflight_path = f->inflight,
         .label = "vbd 0/0 q0",
@@ -360,6 +360,49 @@ static void test_an_heir_does_what_was_taken_and_not_answered(void **state)
     stop(f, false);
 }
 
+/* Segments in page 3: the first page, written to or read from sector 8. */
+static void put_indirect(struct fixture *f, uint8_t operation, uint64_t id)
+{
+    blkif_request_indirect_t request = { .operation = BLKIF_OP_INDIRECT,
+                                         .indirect_op = operation,
+                                         .nr_segments = 1,
+                                         .id = id,
+                                         .sector_number = 8,
+                                         .indirect_grefs = { f->refs[3] } };
+    struct blkif_request_segment *segment = (void *)(f->data + 3 * 4096);
+
+    *segment = (struct blkif_request_segment){ .gref = f->refs[0], .last_sect = 7 };
+    memcpy(RING_GET_REQUEST(&f->front, f->front.req_prod_pvt++), &request, sizeof(request));
+}
+
+static void test_an_heir_works_with_the_segments_that_were_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct inflight_record *record;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    turn(f);
+    memset(f->data, 'i', 4096);
+    put_indirect(f, BLKIF_OP_WRITE, 0);
+    record = inflight_record(&f->queue.inflight, 5);
+    blkif_command_decode(&record->command, RING_GET_REQUEST(&f->front, 0), BLKIF_ABI_NATIVE);
+    memcpy(record->command.seg, f->data + 3 * 4096, sizeof(record->command.seg[0]));
+    inflight_take(&f->queue.inflight, record, 0);
+    memset(f->data + 3 * 4096, 0xff, 4096); /* the guest may do what it likes with that page by now */
+    RING_PUSH_REQUESTS(&f->front);
+    die(f);
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    expect(f, 1, BLKIF_RSP_OKAY);
+    memset(f->data, 0, 4096);
+    put_indirect(f, BLKIF_OP_READ, 1);
+    push(f);
+    expect(f, 1, BLKIF_RSP_OKAY);
+    assert_int_equal(RING_GET_RESPONSE(&f->front, 1)->operation, BLKIF_OP_READ);
+    assert_int_equal(f->data[0], 'i');
+    assert_int_equal(f->data[4095], 'i');
+    stop(f, false);
+}
+
 static void test_a_kept_ring_goes_on_where_it_was(void **state)
 {
     struct fixture *f = *state;
@@ -404,6 +447,7 @@ int main(void)
         TEST(test_c14_a_stop_drains_what_is_in_flight),
         TEST(test_c11_a_broken_ring_is_left_alone_until_the_stop),
         TEST(test_an_heir_does_what_was_taken_and_not_answered),
+        TEST(test_an_heir_works_with_the_segments_that_were_checked),
         TEST(test_a_kept_ring_goes_on_where_it_was),
         TEST(test_a_ring_that_moved_meanwhile_is_not_adopted),
     };
