@@ -24,6 +24,7 @@
 #include "backend/offload.h"
 #include "backend/ready.h"
 #include "backend/run_dir.h"
+#include "backend/slot.h"
 #include "backend/toolstack.h"
 #include "backend/worker.h"
 
@@ -199,6 +200,7 @@ static const struct room {
     { "libxenctrl", domains_open, domains_close, " (is this root in a Xen domain, with /dev/xen/privcmd?)" },
     { "offload threads", start_offload, offload_stop, "" },
     { "workers", start_workers, workers_stop, "" },
+    { "slots", NULL, slots_stop, "" },
     { "device queue", start_queue, device_queue_stop, "" },
     { "store", start_toolstack, toolstack_stop, "" },
     { "control socket", start_control, ctl_stop, "" },
@@ -222,7 +224,7 @@ int daemon_run(int argc, char **argv)
     log_show_time(config_get()->log_time);
 
     for (started = 0; started < ROOM_COUNT && error == 0; started++)
-        error = rooms[started].start();
+        error = rooms[started].start ? rooms[started].start() : 0;
     if (error < 0) {
         log_error(NULL, "cannot start: %s: %s%s", rooms[started - 1].name, strerror(-error),
                   rooms[started - 1].hint);

@@ -26,7 +26,7 @@
 #define STEPS_MAX 4
 #define REASON_MAX 512 /* of what goes to the error node */
 
-enum step { STEP_NONE, STEP_SETUP, STEP_CONNECT, STEP_DISCONNECT, STEP_TEARDOWN };
+enum step { STEP_NONE, STEP_SETUP, STEP_RENEW, STEP_CONNECT, STEP_DISCONNECT, STEP_TEARDOWN };
 
 /* How far the device has come in this process. */
 enum stage { STAGE_BARE, STAGE_SET_UP, STAGE_CONNECTED };
@@ -48,7 +48,8 @@ static const struct plan {
     bool is_last; /* the device is forgotten afterwards */
     const char *done; /* for the log */
 } plans[PLAN_COUNT] = {
-    [XENBUS_ACTION_SETUP] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN, STEP_SETUP },
+    /* What is open stays open where it is still the right thing: in a gap somebody else would take it. */
+    [XENBUS_ACTION_SETUP] = { .steps = { STEP_DISCONNECT, STEP_RENEW, STEP_SETUP },
                               .after = XenbusStateInitWait,
                               .done = "set up, waiting for the frontend" },
     [XENBUS_ACTION_CONNECT] = { .steps = { STEP_DISCONNECT, STEP_SETUP, STEP_CONNECT },
@@ -149,13 +150,16 @@ static void write_state(struct device *device, enum xenbus_state state)
 static bool step_is_needed(enum step step, enum stage stage)
 {
     static const enum stage needs[] = {
-        [STEP_SETUP] = STAGE_BARE,
-        [STEP_CONNECT] = STAGE_SET_UP,
-        [STEP_DISCONNECT] = STAGE_CONNECTED,
-        [STEP_TEARDOWN] = STAGE_SET_UP,
+        [STEP_SETUP] = STAGE_BARE,           [STEP_RENEW] = STAGE_SET_UP,    [STEP_CONNECT] = STAGE_SET_UP,
+        [STEP_DISCONNECT] = STAGE_CONNECTED, [STEP_TEARDOWN] = STAGE_SET_UP,
     };
 
     return needs[step] == stage;
+}
+
+static bool step_can_fail(enum step step)
+{
+    return step == STEP_SETUP || step == STEP_RENEW || step == STEP_CONNECT;
 }
 
 /* The family may answer at once or later. */
@@ -170,6 +174,7 @@ static void call_family(struct device *device, enum step step)
     life->is_calling = true;
     switch (step) {
     case STEP_SETUP:
+    case STEP_RENEW:
         life->stage = STAGE_SET_UP; /* from here on there is something to tear down */
         life->is_served = true;
         xenbus_clear_error(daemon_xs(), device->path);
@@ -279,7 +284,7 @@ static void run_plan(struct device *device)
         call_family(device, step);
         if (life->step != STEP_NONE)
             return;
-        if (life->has_failed && (step == STEP_SETUP || step == STEP_CONNECT))
+        if (life->has_failed && step_can_fail(step))
             begin_plan(device, failure_plan(device, step));
     }
 }
@@ -310,7 +315,7 @@ void device_done(struct device *device, int error, const char *reason_fmt, ...)
     life->step = STEP_NONE;
     if (life->is_calling)
         return;
-    if (life->has_failed && (step == STEP_SETUP || step == STEP_CONNECT))
+    if (life->has_failed && step_can_fail(step))
         begin_plan(device, failure_plan(device, step));
     run_plan(device);
 }
@@ -427,6 +432,7 @@ const char *device_activity(const struct device *device)
     static const char *const names[] = {
         [STEP_NONE] = "nothing",
         [STEP_SETUP] = "what is behind the device to open",
+        [STEP_RENEW] = "what is behind the device to open",
         [STEP_CONNECT] = "its rings to be mapped",
         [STEP_DISCONNECT] = "its I/O in flight to end",
         [STEP_TEARDOWN] = "what is behind the device to close",

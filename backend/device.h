@@ -27,7 +27,11 @@ struct device_report;
  */
 struct device_family_ops {
     const char *name; /* "vbd", as in backend/<name>/<domid>/<devid> */
-    /* Reads the toolstack's keys, opens what is behind the device, publishes features. Then InitWait. */
+    /*
+     * Reads the toolstack's keys, opens what is behind the device, publishes features. Then InitWait. Also for a
+     * device that is set up and not connected: what is open and has not changed stays open (no gap in which
+     * another could take it).
+     */
     void (*setup)(struct device *device);
     /* Reads the frontend's keys, maps rings, binds channels, publishes properties. Then Connected. */
     void (*connect)(struct device *device);

@@ -15,8 +15,10 @@ int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid)
     io->gnttab = gnttab;
     io->domid = domid;
     io->count = 0;
-    io->pieces = calloc(GRANT_IO_PIECES, sizeof(*io->pieces));
-    io->errors = calloc(GRANT_IO_PIECES, sizeof(*io->errors));
+    if (!io->pieces)
+        io->pieces = calloc(GRANT_IO_PIECES, sizeof(*io->pieces));
+    if (!io->errors)
+        io->errors = calloc(GRANT_IO_PIECES, sizeof(*io->errors));
     if (!io->pieces || !io->errors) {
         grant_io_fini(io);
         return -ENOMEM;
@@ -24,8 +26,15 @@ int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid)
     return 0;
 }
 
+void grant_io_release(struct grant_io *io)
+{
+    io->gnttab = NULL;
+    io->count = 0;
+}
+
 void grant_io_fini(struct grant_io *io)
 {
+    grant_io_release(io);
     free(io->pieces);
     free(io->errors);
     memset(io, 0, sizeof(*io));

@@ -23,9 +23,11 @@ struct grant_io {
     int **errors; /* piece i: where its failure goes */
 };
 
-/* A zeroed struct; 0 or -ENOMEM. */
+/* A struct that is zeroed, or released: then its memory is used again. 0 or -ENOMEM. */
 int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid);
-/* Safe on zeroes and twice. */
+/* On the thread that made it: everything that is the guest's goes, the memory stays. Safe on zeroes and twice. */
+void grant_io_release(struct grant_io *io);
+/* The memory, too; any thread when it was released. Safe on zeroes and twice. */
 void grant_io_fini(struct grant_io *io);
 
 /*

@@ -42,6 +42,7 @@ static void *run(void *arg)
 {
     struct offload_job *job;
 
+    pthread_setname_np(pthread_self(), "offload");
     while ((job = take_job())) {
         job->work(job);
         mailbox_post(job->reply_to, &job->done);

@@ -19,6 +19,7 @@
 #include "backend/claim.h"
 #include "backend/device.h"
 #include "backend/device_table.h"
+#include "backend/slot.h"
 #include "backend/toolstack.h"
 
 /* The kinds of devices that we serve: backend/<name>. */
@@ -167,9 +168,10 @@ static void take_parent_event(const char *path)
 
 static void take_event(const char *path, const char *token)
 {
-    if (strcmp(token, TOKEN_RELEASE) == 0)
-        device_table_each(check_domain, NULL); /* it does not say which domain */
-    else if (strcmp(token, TOKEN_BACKEND) != 0)
+    if (strcmp(token, TOKEN_RELEASE) == 0) { /* it does not say which domain */
+        device_table_each(check_domain, NULL);
+        slots_check();
+    } else if (strcmp(token, TOKEN_BACKEND) != 0)
         queue_device(token, false); /* a frontend's state */
     else if (!queue_device(path, true))
         take_parent_event(path);
@@ -273,7 +275,8 @@ static int open_store(void)
     if (!xs_watch(store.xs, "@releaseDomain", TOKEN_RELEASE)) {
         if (errno != EACCES)
             goto fail_errno;
-        log_warning(NULL, "this domain may not see when others end (@releaseDomain): the toolstack has to say it");
+        log_warning(NULL,
+                    "this domain may not see when others end (@releaseDomain): the toolstack has to say it");
     }
     return 0;
 

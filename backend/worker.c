@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +131,10 @@ static void *run(void *arg)
 {
     struct worker *worker = arg;
     struct worker_thread *thread = worker->thread;
+    char name[16];
 
+    snprintf(name, sizeof(name), "worker %u", worker->index);
+    pthread_setname_np(pthread_self(), name); /* as top -H shows it */
     current = worker;
     thread->error = worker_init(worker);
     sem_post(&thread->started);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -43,11 +42,7 @@ static int file_map(struct inflight *inflight, const char *path, int fd)
 
     if (map == MAP_FAILED)
         return -errno;
-    inflight->path = strdup(path);
-    if (!inflight->path) {
-        munmap(map, sizeof(struct inflight_file));
-        return -ENOMEM;
-    }
+    inflight->path = path;
     inflight->file = map;
     return 0;
 }
@@ -158,7 +153,6 @@ void inflight_close(struct inflight *inflight, bool is_kept)
         unlink(inflight->path);
     }
     munmap(inflight->file, sizeof(struct inflight_file));
-    free(inflight->path);
     memset(inflight, 0, sizeof(*inflight));
 }
 

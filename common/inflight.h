@@ -48,7 +48,7 @@ struct inflight_identity {
 
 struct inflight {
     struct inflight_file *file; /* the mapping, NULL when closed */
-    char *path;
+    const char *path; /* the caller's: stays until it is closed */
 };
 
 /* What is to be done again, in the order in which it arrived, and where the ring stands. */

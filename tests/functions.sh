@@ -114,6 +114,11 @@ _finish() {
 trap _finish EXIT
 trap 'echo "FAIL: interrupted"; _failed=1; exit 1' INT TERM HUP
 
+# rounds CHECK SOAK: how often something is repeated: CHECK times, or SOAK times in `make soak`.
+rounds() {
+    echo $((${XS_SOAK:-0} > 0 ? $2 : $1))
+}
+
 # wait_exit PID [SECONDS]: until the process is gone; fails when it stays.
 wait_exit() {
     timeout "${2:-$DEADLINE}" tail -s 0.02 --pid="$1" -f /dev/null
@@ -199,12 +204,14 @@ wait_store() {
 
 # --- the daemon -----------------------------------------------------------------------------------------------------
 
-# daemon_start [OPTION...]: xensplitd in dom0, ready when this returns. $DAEMON is its pid, $DAEMON_LOG its log.
+# daemon_start [OPTION...]: xensplitd in dom0, ready when this returns. $DAEMON is its pid, $DAEMON_LOG its log, and
+# DAEMON_WRAP a command that runs it, such as env.
+DAEMON_WRAP=()
 daemon_start() {
     local ready
     DAEMON_LOG=$SCRATCH/xensplitd.log
     mkfifo "$SCRATCH/ready"
-    xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit" --ready-fd 9 "$@" \
+    xenbox run -- "${DAEMON_WRAP[@]}" xensplitd --run-dir "$SCRATCH/xensplit" --ready-fd 9 "$@" \
         9>"$SCRATCH/ready" 2>>"$DAEMON_LOG" &
     DAEMON=$!
     read -r -t "$DEADLINE" ready <"$SCRATCH/ready" || fail "xensplitd did not become ready"

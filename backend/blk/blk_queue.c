@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * blk_queue.c: the life of a ring and its passes. A pass takes in what the guest has produced, fetches the data
- * of all writes with one grant copy, gives everything to the disk with one system call, delivers the data of all
- * finished reads with one grant copy, and pushes all responses with at most one notification.
+ * blk_queue.c: the passes over a ring, whose life is in blk_queue_life.c. A pass takes in what the guest has
+ * produced, fetches the data of all writes with one grant copy, gives everything to the disk with one system call,
+ * delivers the data of all finished reads with one grant copy, and pushes all responses with at most one
+ * notification.
  *
  * Rules that hold throughout: a slot is copied once and the copy is what is checked and used; a response goes
  * out after the last use of the guest's page; responses are pushed before the ring is looked at again, so that
@@ -13,11 +14,7 @@
 
 #include "backend/blk/blk_queue.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <stddef.h>
 #include <event2/event.h>
 
 #include "backend/config.h"
@@ -26,36 +23,9 @@
 
 #define QUEUE_BUDGET 128u /* requests that one pass takes before other queues get their turn */
 
-static void queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void queue_say(struct blk_queue *queue, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(queue->reason, sizeof(queue->reason), fmt, args);
-    va_end(args);
-}
-
-/* Lets go of everything, in an order in which nothing that is still held uses what is gone. */
-static void queue_release(struct blk_queue *queue)
-{
-    channel_unbind(&queue->channel);
-    if (queue->pass_event)
-        event_free(queue->pass_event);
-    queue->pass_event = NULL;
-    buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
-    if (queue->page)
-        xengnttab_unmap(queue->worker->gnttab, queue->page, 1);
-    queue->page = NULL;
-    grant_io_fini(&queue->grants);
-    inflight_close(&queue->inflight, queue->is_kept);
-    queue->state = BLK_QUEUE_STOPPED;
-}
-
 static void queue_break(struct blk_queue *queue)
 {
-    queue_say(
+    blk_queue_say(
         queue,
         "ring: expected a request producer at most %u ahead of the responses (%u consumed, %u answered), "
         "found %u",
@@ -70,14 +40,7 @@ static void queue_repost(struct blk_queue *queue)
 {
     static const struct timeval now;
 
-    event_add(queue->pass_event, &now);
-}
-
-static void on_buffer(struct buffer_waiter *waiter)
-{
-    struct blk_queue *queue = (struct blk_queue *)((char *)waiter - offsetof(struct blk_queue, waiter));
-
-    event_active(queue->pass_event, EV_TIMEOUT, 0);
+    event_add(&queue->pass_event, &now);
 }
 
 /*
@@ -211,7 +174,7 @@ static bool can_take(const struct blk_queue *queue)
     return queue->state == BLK_QUEUE_RUNNING && !queue->waiter.is_waiting;
 }
 
-static void queue_pass(struct blk_queue *queue)
+void blk_queue_pass(struct blk_queue *queue)
 {
     bool has_more = false;
 
@@ -228,7 +191,7 @@ static void queue_pass(struct blk_queue *queue)
     if (queue->waiter.is_promised) /* there was no need for it */
         buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
     if (queue->state == BLK_QUEUE_STOPPING && queue->owed == 0) {
-        queue_release(queue);
+        blk_queue_release(queue);
         queue->on_stopped(queue);
     } else if (has_more) {
         queue_repost(queue);
@@ -238,18 +201,18 @@ static void queue_pass(struct blk_queue *queue)
     }
 }
 
-static void on_pass(evutil_socket_t fd, short what, void *arg)
+void blk_queue_on_pass(evutil_socket_t fd, short what, void *arg)
 {
-    queue_pass(arg);
+    blk_queue_pass(arg);
 }
 
-static void on_event(struct channel *channel)
+void blk_queue_on_event(struct channel *channel)
 {
     struct blk_queue *queue = (struct blk_queue *)((char *)channel - offsetof(struct blk_queue, channel));
 
     queue->counters.kicks_received++;
     queue->is_masked = true;
-    queue_pass(queue);
+    blk_queue_pass(queue);
 }
 
 void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report)
@@ -273,117 +236,6 @@ void blk_queue_inspect(const struct blk_queue *queue, struct device_report *repo
 void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request)
 {
     if (!queue->done.first && !queue->is_passing)
-        event_active(queue->pass_event, EV_TIMEOUT, 0);
+        event_active(&queue->pass_event, EV_TIMEOUT, 0);
     blk_request_list_append(&queue->done, request);
-}
-
-/* Where the ring stands: at the beginning, or where the predecessor left it. */
-static int queue_attach(struct blk_queue *queue)
-{
-    const struct inflight_identity *identity = &queue->identity;
-    struct inflight_replay replay = { 0 };
-    bool is_replayed[BLKIF_RING_SLOTS] = { false };
-    uint32_t responses = 0;
-    int ret;
-
-    if (queue->is_adopting) {
-        responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
-        ret = inflight_replay(&queue->inflight, responses, &replay);
-        if (ret) {
-            queue_say(queue, "ring: expected %u responses owed, as the in-flight records say, found %u",
-                      replay.count, replay.requests - responses);
-            return ret;
-        }
-    }
-    blkif_ring_attach(&queue->ring, queue->page, (enum blkif_abi)identity->abi, replay.requests, responses);
-    for (unsigned int i = 0; i < replay.count; i++) {
-        is_replayed[replay.record[i]] = true;
-        blk_request_list_append(&queue->replayed, &queue->request[replay.record[i]]);
-    }
-    queue->owed = replay.count;
-    for (unsigned int i = 0; i < BLKIF_RING_SLOTS; i++) {
-        struct blk_request *request = &queue->request[i];
-
-        request->queue = queue;
-        request->record = inflight_record(&queue->inflight, i);
-        if (!is_replayed[i]) {
-            request->next = queue->idle;
-            queue->idle = request;
-        }
-    }
-    return 0;
-}
-
-static int queue_open_inflight(struct blk_queue *queue)
-{
-    int ret;
-
-    if (queue->is_adopting)
-        ret = inflight_adopt(&queue->inflight, queue->inflight_path, &queue->identity);
-    else
-        ret = inflight_create(&queue->inflight, queue->inflight_path, &queue->identity);
-    if (ret)
-        queue_say(queue, "in-flight records %s: %s", queue->inflight_path,
-                  ret == -ESTALE ? "they belong to another guest, ring or channel" : strerror(-ret));
-    return ret;
-}
-
-int blk_queue_start(struct blk_queue *queue)
-{
-    const struct inflight_identity *identity = &queue->identity;
-    struct worker *worker = queue->worker;
-    int ret;
-
-    queue->waiter.wake = on_buffer;
-    ret = queue_open_inflight(queue);
-    if (ret)
-        goto fail;
-    queue->pass_event = event_new(worker->base, -1, 0, on_pass, queue);
-    ret = queue->pass_event ? grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid)
-                            : -ENOMEM;
-    if (ret) {
-        queue_say(queue, "no memory for a queue");
-        goto fail;
-    }
-    queue->page =
-        xengnttab_map_grant_ref(worker->gnttab, identity->domid, identity->ring_ref, PROT_READ | PROT_WRITE);
-    if (!queue->page) {
-        ret = errno ? -errno : -EINVAL;
-        queue_say(queue,
-                  "ring-ref: expected a writable grant of domain %u to this one, found that ref %u cannot be "
-                  "mapped: %s",
-                  identity->domid, identity->ring_ref, strerror(-ret));
-        goto fail;
-    }
-    ret = queue_attach(queue);
-    if (ret)
-        goto fail;
-    ret = channel_bind(&queue->channel, worker, identity->domid, identity->remote_port, on_event);
-    if (ret) {
-        queue_say(queue,
-                  "event-channel: expected a port of domain %u that waits for this one, found that port %u "
-                  "cannot be bound: %s",
-                  identity->domid, identity->remote_port, strerror(-ret));
-        goto fail;
-    }
-    queue->state = BLK_QUEUE_RUNNING;
-    if (queue->is_adopting) {
-        log_info(queue->label, "took the ring over with %u requests in flight", queue->owed);
-        /* The predecessor may have died between a push and its notification, on either side. */
-        channel_notify(&queue->channel);
-        event_active(queue->pass_event, EV_TIMEOUT, 0);
-    }
-    return 0;
-fail:
-    queue_release(queue);
-    return ret;
-}
-
-void blk_queue_stop(struct blk_queue *queue, bool is_kept)
-{
-    queue->is_kept = is_kept;
-    queue->state = BLK_QUEUE_STOPPING;
-    while (blk_request_list_take(&queue->replayed)) /* not begun: their records stay as they are */
-        queue->owed--;
-    queue_pass(queue);
 }

@@ -2,13 +2,15 @@
 /*
  * blk_queue.h: one ring and what serves it: takes requests from the shared page, moves them through
  * blk_request.c in batches, answers them. A queue belongs to one worker; everything but filling in the first
- * part of the struct happens on that worker's thread. No lock and no allocation after the start.
+ * part of the struct happens on that worker's thread. No lock and no allocation after the start, nor in a start
+ * that is not the queue's first.
  */
 #ifndef XENSPLIT_BACKEND_BLK_BLK_QUEUE_H
 #define XENSPLIT_BACKEND_BLK_BLK_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <event2/event_struct.h>
 
 #include "backend/blk/blk_request.h"
 #include "backend/channel.h"
@@ -21,7 +23,6 @@
 #include "common/log.h"
 
 struct worker;
-struct event;
 
 enum blk_queue_state {
     BLK_QUEUE_STOPPED, /* holds nothing */
@@ -57,7 +58,7 @@ struct blk_queue {
     struct inflight inflight;
     struct grant_io grants;
     struct buffer_waiter waiter;
-    struct event *pass_event;
+    struct event pass_event; /* not by reference: a start allocates nothing */
     struct spin spin;
     struct log_limit log_limit;
     struct queue_counters counters;
@@ -68,6 +69,10 @@ struct blk_queue {
     struct blk_request request[BLKIF_RING_SLOTS];
 };
 
+/* Any thread, stopped: ready to be filled in for another start, which uses the same memory. */
+void blk_queue_clear(struct blk_queue *queue);
+/* Any thread, stopped: frees the memory. Safe on zeroes and twice. */
+void blk_queue_fini(struct blk_queue *queue);
 /* Maps, binds, and serves from now on. Negative errno and `reason`: nothing is held. */
 int blk_queue_start(struct blk_queue *queue);
 /*
@@ -81,5 +86,12 @@ void blk_queue_inspect(const struct blk_queue *queue, struct device_report *repo
 
 /* blk_request.c: the disk is through with it. */
 void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request);
+
+/* Between blk_queue.c and blk_queue_life.c. */
+void blk_queue_pass(struct blk_queue *queue);
+void blk_queue_on_pass(evutil_socket_t fd, short what, void *arg);
+channel_fn blk_queue_on_event;
+void blk_queue_release(struct blk_queue *queue);
+void blk_queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -18,14 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend/blk/blk_queue.h"
-#include "backend/blk/vbd_keys.h"
+#include "backend/blk/vbd_private.h"
 #include "backend/config.h"
 #include "backend/daemon.h"
-#include "backend/device_report.h"
-#include "backend/disk/engine.h"
 #include "backend/disk/disk.h"
 #include "backend/offload.h"
+#include "backend/slot.h"
 #include "backend/worker.h"
 
 /*
@@ -35,33 +33,31 @@
 #define OPEN_PATIENCE_MS 2000u
 #define ADOPT_PATIENCE_MS 120000u
 
-struct vbd {
-    struct device *device;
-    struct vbd_toolstack_keys keys;
-    struct disk *disk;
-    bool is_open; /* the disk, and no other thread is about it */
-    struct blk_queue *queue; /* NULL: not connected */
-    bool is_connected;
-    struct offload_job job; /* opens or closes the disk */
-    struct letter to_worker; /* start or stop the queue */
-    struct letter to_main; /* the worker's answer */
-    struct letter broken; /* the worker's complaint */
-    char inflight_path[CONFIG_PATH_MAX + 48];
-    int error; /* of the step that another thread is at */
-    char reason[320];
-};
-
-#define VBD_OF(pointer, member) ((struct vbd *)((char *)(pointer)-offsetof(struct vbd, member)))
-
 /* Setup */
 
+/* What is open stays open when it would be opened again: nobody can take it in between. */
 static void open_work(struct offload_job *job)
 {
     struct vbd *vbd = VBD_OF(job, job);
 
+    vbd->is_fresh = !vbd->disk || !disk_is_current(vbd->disk, vbd->keys.params, vbd->keys.is_readonly);
+    vbd->error = 0;
+    if (!vbd->is_fresh)
+        return;
+    disk_close(vbd->disk);
+    vbd->disk = NULL;
     vbd->error = disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly,
                            vbd->device->is_adopting ? ADOPT_PATIENCE_MS : OPEN_PATIENCE_MS, vbd->reason,
                            sizeof(vbd->reason));
+}
+
+static void log_disk(const struct vbd *vbd)
+{
+    const struct disk_geometry *geometry = disk_geometry(vbd->disk);
+
+    log_info(vbd->device->label, "disk %s: %s, %llu sectors, %s, %s", vbd->keys.params, disk_kind(vbd->disk),
+             (unsigned long long)(geometry->size_bytes / 512),
+             geometry->is_readonly ? "read-only" : "writable", geometry->is_direct ? "direct" : "cached");
 }
 
 static void open_done(struct letter *letter)
@@ -73,9 +69,8 @@ static void open_done(struct letter *letter)
     if (vbd->error == 0) {
         vbd->is_open = true;
         geometry = disk_geometry(vbd->disk);
-        log_info(device->label, "disk %s: %s, %llu sectors, %s, %s", vbd->keys.params, disk_kind(vbd->disk),
-                 (unsigned long long)(geometry->size_bytes / 512),
-                 geometry->is_readonly ? "read-only" : "writable", geometry->is_direct ? "direct" : "cached");
+        if (vbd->is_fresh)
+            log_disk(vbd);
         if (device->is_adopting && geometry->is_volatile) {
             snprintf(vbd->reason, sizeof(vbd->reason),
                      "disk %s: expected a disk that outlives the daemon, found one "
@@ -89,19 +84,38 @@ static void open_done(struct letter *letter)
     device_done(device, vbd->error, "%s", vbd->reason);
 }
 
+static void vbd_destroy(void *memory)
+{
+    struct vbd *vbd = memory;
+
+    blk_queue_fini(&vbd->queue);
+}
+
+/* The slot may have served an earlier life of the device: of that only memory is left. */
+static struct vbd *vbd_take(struct device *device)
+{
+    struct vbd *vbd = slot_take(device, sizeof(*vbd), vbd_destroy);
+
+    if (!vbd)
+        return NULL;
+    device->priv = vbd;
+    vbd->device = device;
+    snprintf(vbd->inflight_path, sizeof(vbd->inflight_path), "%s/inflight/vbd-%u-%u-q0",
+             config_get()->run_dir, device->domid, device->devid);
+    return vbd;
+}
+
 static void vbd_setup(struct device *device)
 {
-    struct vbd *vbd = calloc(1, sizeof(*vbd));
+    struct vbd *vbd = device->priv ? device->priv : vbd_take(device);
     int ret;
 
     if (!vbd) {
         device_done(device, -ENOMEM, "no memory for a block device");
         return;
     }
-    device->priv = vbd;
-    vbd->device = device;
-    snprintf(vbd->inflight_path, sizeof(vbd->inflight_path), "%s/inflight/vbd-%u-%u-q0",
-             config_get()->run_dir, device->domid, device->devid);
+    vbd->is_open = false;
+    free(vbd->keys.params);
     ret = vbd_keys_read_toolstack(device, &vbd->keys, vbd->reason, sizeof(vbd->reason));
     if (ret) {
         device_done(device, ret, "%s", vbd->reason);
@@ -117,9 +131,8 @@ static void vbd_setup(struct device *device)
 
 static void queue_drop(struct vbd *vbd)
 {
-    worker_drop_queue(vbd->queue->worker);
-    free(vbd->queue);
-    vbd->queue = NULL;
+    worker_drop_queue(vbd->queue.worker);
+    vbd->has_queue = false;
 }
 
 static void on_broken_letter(struct letter *letter)
@@ -127,7 +140,7 @@ static void on_broken_letter(struct letter *letter)
     struct vbd *vbd = VBD_OF(letter, broken);
 
     if (vbd->is_connected)
-        device_fail(vbd->device, "%s", vbd->queue->reason);
+        device_fail(vbd->device, "%s", vbd->queue.reason);
 }
 
 /* Worker's thread. */
@@ -145,7 +158,7 @@ static void on_started(struct letter *letter)
 
     vbd->is_connected = vbd->error == 0;
     if (vbd->error) {
-        snprintf(vbd->reason, sizeof(vbd->reason), "%s", vbd->queue->reason);
+        snprintf(vbd->reason, sizeof(vbd->reason), "%s", vbd->queue.reason);
         queue_drop(vbd);
     }
     device_done(vbd->device, vbd->error, "%s", vbd->reason);
@@ -156,7 +169,7 @@ static void start_queue(struct letter *letter)
 {
     struct vbd *vbd = VBD_OF(letter, to_worker);
 
-    vbd->error = blk_queue_start(vbd->queue);
+    vbd->error = blk_queue_start(&vbd->queue);
     vbd->to_main.deliver = on_started;
     mailbox_post(daemon_mailbox(), &vbd->to_main);
 }
@@ -179,18 +192,12 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
 {
     const struct disk_geometry *geometry = disk_geometry(vbd->disk);
     const struct device *device = vbd->device;
-    struct blk_queue *queue = calloc(1, sizeof(*queue));
-    int ret;
+    struct blk_queue *queue = &vbd->queue;
+    int ret = inflight_prepare(vbd);
 
-    if (!queue) {
-        snprintf(vbd->reason, sizeof(vbd->reason), "no memory for a queue");
-        return -ENOMEM;
-    }
-    ret = inflight_prepare(vbd);
-    if (ret) {
-        free(queue);
+    if (ret)
         return ret;
-    }
+    blk_queue_clear(queue);
     queue->owner = vbd;
     queue->inflight_path = vbd->inflight_path;
     queue->disk = vbd->disk;
@@ -214,7 +221,7 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     queue->on_broken = on_broken;
     queue->on_stopped = on_stopped;
     queue->worker = worker_take_queue();
-    vbd->queue = queue;
+    vbd->has_queue = true;
     return 0;
 }
 
@@ -236,9 +243,9 @@ static void vbd_connect(struct device *device)
         return;
     }
     log_info(device->label, "ring ref %u, event channel %u, %s, worker %u", keys.ring_ref, keys.event_channel,
-             blkif_abi_name(keys.abi), vbd->queue->worker->index);
+             blkif_abi_name(keys.abi), vbd->queue.worker->index);
     vbd->to_worker.deliver = start_queue;
-    mailbox_post(&vbd->queue->worker->mailbox, &vbd->to_worker);
+    mailbox_post(&vbd->queue.worker->mailbox, &vbd->to_worker);
 }
 
 /* Disconnect */
@@ -265,20 +272,20 @@ static void stop_queue(struct letter *letter)
 {
     struct vbd *vbd = VBD_OF(letter, to_worker);
 
-    blk_queue_stop(vbd->queue, vbd->device->is_parting);
+    blk_queue_stop(&vbd->queue, vbd->device->is_parting);
 }
 
 static void vbd_disconnect(struct device *device)
 {
     struct vbd *vbd = device->priv;
 
-    if (!vbd || !vbd->queue) {
+    if (!vbd || !vbd->has_queue) {
         device_done(device, 0, NULL);
         return;
     }
     vbd->is_connected = false;
     vbd->to_worker.deliver = stop_queue;
-    mailbox_post(&vbd->queue->worker->mailbox, &vbd->to_worker);
+    mailbox_post(&vbd->queue.worker->mailbox, &vbd->to_worker);
 }
 
 /* Teardown */
@@ -293,9 +300,11 @@ static void close_done(struct letter *letter)
     struct vbd *vbd = VBD_OF(letter, job.done);
     struct device *device = vbd->device;
 
+    vbd->disk = NULL;
     free(vbd->keys.params);
-    free(vbd);
+    vbd->keys.params = NULL;
     device->priv = NULL;
+    slot_release(vbd);
     device_done(device, 0, NULL);
 }
 
@@ -314,69 +323,6 @@ static void vbd_teardown(struct device *device)
     vbd->job.done.deliver = close_done;
     vbd->job.reply_to = daemon_mailbox();
     offload_post(&vbd->job);
-}
-
-/* Inspect */
-
-static void on_inspected_letter(struct letter *letter)
-{
-    struct device_report *report =
-        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
-
-    report->on_complete(report);
-}
-
-/* Worker's thread. */
-static void inspect_queue(struct letter *letter)
-{
-    struct device_report *report =
-        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
-
-    blk_queue_inspect(report->subject, report);
-    letter->deliver = on_inspected_letter;
-    mailbox_post(daemon_mailbox(), letter);
-}
-
-static void inspect_disk(const struct vbd *vbd, struct device_report *report)
-{
-    const struct disk_geometry *geometry = disk_geometry(vbd->disk);
-
-    report->has_disk = true;
-    snprintf(report->target, sizeof(report->target), "%s", vbd->keys.params);
-    report->disk_kind = disk_kind(vbd->disk);
-    report->size_bytes = geometry->size_bytes;
-    report->sector_bytes = geometry->sector_bytes;
-    report->is_readonly = geometry->is_readonly;
-    report->is_direct = geometry->is_direct;
-}
-
-/*
- * Letters of one sender arrive in order: while the vbd is connected no stop has been posted, so the queue is
- * there when the report reaches its worker, and what it says is back before the queue is freed.
- */
-static void vbd_inspect(const struct device *device, struct device_report *report)
-{
-    const struct vbd *vbd = device->priv;
-    const struct blk_queue *queue = vbd ? vbd->queue : NULL;
-
-    if (vbd && vbd->is_open)
-        inspect_disk(vbd, report);
-    if (queue) {
-        report->has_queue = true;
-        report->worker = queue->worker->index;
-        report->engine = engine_name(queue->worker->engine);
-        report->data_method = "copy";
-        report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
-        report->ring_ref = queue->identity.ring_ref;
-        report->frontend_port = queue->identity.remote_port;
-    }
-    if (!queue || !vbd->is_connected) {
-        report->on_complete(report);
-        return;
-    }
-    report->subject = vbd->queue;
-    report->letter.deliver = inspect_queue;
-    mailbox_post(&queue->worker->mailbox, &report->letter);
 }
 
 const struct device_family_ops vbd_family_ops = {

@@ -77,7 +77,10 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
         if (strncmp(spec, kinds[i].prefix, length) != 0)
             continue;
         disk = calloc(1, sizeof(*disk));
-        if (!disk) {
+        if (disk)
+            disk->spec = strdup(spec);
+        if (!disk || !disk->spec) {
+            free(disk);
             snprintf(reason, reason_size, "no memory to open %s", spec);
             return -ENOMEM;
         }
@@ -86,6 +89,7 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
         disk->patience_ms = patience_ms;
         ret = disk->kind->open(disk, kinds[i].is_part ? spec : spec + length, reason, reason_size);
         if (ret) {
+            free(disk->spec);
             free(disk);
             return ret;
         }
@@ -102,7 +106,20 @@ void disk_close(struct disk *disk)
     if (!disk)
         return;
     disk->kind->close(disk);
+    free(disk->spec);
     free(disk);
+}
+
+bool disk_is_current(const struct disk *disk, const char *spec, bool is_readonly)
+{
+    if (strcmp(disk->spec, spec) != 0 || disk->geometry.is_readonly != is_readonly)
+        return false;
+    return disk->kind->is_current(disk);
+}
+
+bool disk_memory_is_current(const struct disk *disk)
+{
+    return true;
 }
 
 const struct disk_geometry *disk_geometry(const struct disk *disk)

@@ -58,6 +58,11 @@ struct disk_geometry {
  */
 int disk_open(struct disk **disk, const char *spec, bool is_readonly, unsigned int patience_ms, char *reason,
               size_t reason_size);
+/*
+ * Is this open disk what disk_open would open now: the same spec and mode, and behind it the same file of the same
+ * size? No I/O in flight; may block.
+ */
+bool disk_is_current(const struct disk *disk, const char *spec, bool is_readonly);
 /* No I/O in flight; may block. Safe on NULL. */
 void disk_close(struct disk *disk);
 const struct disk_geometry *disk_geometry(const struct disk *disk);

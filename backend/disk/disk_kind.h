@@ -9,6 +9,7 @@
 
 struct disk {
     const struct disk_kind *kind;
+    char *spec; /* what it was opened as */
     struct disk_geometry geometry;
     unsigned int patience_ms; /* for a lock that another holds, while opening */
     union {
@@ -23,6 +24,8 @@ struct disk_kind {
     /* argument: what follows the prefix. Fills geometry, whose is_readonly the caller has set. */
     int (*open)(struct disk *disk, const char *argument, char *reason, size_t reason_size);
     void (*close)(struct disk *disk);
+    /* The spec has not changed: would open() find the very same thing, of the same size, now? */
+    bool (*is_current)(const struct disk *disk);
     void *(*window)(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes);
     void (*submit)(struct disk *disk, struct engine *engine, struct disk_io *io);
 };
@@ -33,6 +36,9 @@ extern const struct disk_kind disk_kind_mem; /* argument: size */
 
 /* "64M": decimal digits and at most one of K, M, G, T; a positive multiple of 512. 0 or -EINVAL. */
 int disk_size_parse(const char *text, uint64_t *bytes);
+
+/* For kinds that are memory: nobody else can change what is there. */
+bool disk_memory_is_current(const struct disk *disk);
 
 /* For kinds that hold no file: writes a size that was not understood into reason. */
 int disk_size_open(struct disk *disk, const char *argument, char *reason, size_t reason_size);

@@ -57,6 +57,7 @@ const struct disk_kind disk_kind_mem = {
     .name = "mem",
     .open = mem_open,
     .close = mem_close,
+    .is_current = disk_memory_is_current,
     .window = mem_window,
     .submit = mem_submit,
 };

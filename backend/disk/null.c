@@ -51,6 +51,7 @@ const struct disk_kind disk_kind_null = {
     .name = "null",
     .open = null_open,
     .close = null_close,
+    .is_current = disk_memory_is_current,
     .window = null_window,
     .submit = null_submit,
 };

@@ -199,6 +199,21 @@ fail:
     return ret;
 }
 
+/* A file that was replaced, resized or moved away has to be opened anew, and so has another device node. */
+static bool raw_is_current(const struct disk *disk)
+{
+    struct stat st, open_st;
+    uint64_t size = 0;
+
+    if (stat(disk->spec, &st) || fstat(disk->fd, &open_st) || st.st_dev != open_st.st_dev ||
+        st.st_ino != open_st.st_ino)
+        return false;
+    if (S_ISBLK(st.st_mode))
+        return st.st_rdev == open_st.st_rdev && ioctl(disk->fd, BLKGETSIZE64, &size) == 0 &&
+               size == disk->geometry.size_bytes;
+    return (uint64_t)st.st_size == disk->geometry.size_bytes;
+}
+
 static void raw_close(struct disk *disk)
 {
     close(disk->fd);
@@ -220,6 +235,7 @@ const struct disk_kind disk_kind_raw = {
     .name = "raw",
     .open = raw_open,
     .close = raw_close,
+    .is_current = raw_is_current,
     .window = raw_window,
     .submit = raw_submit,
 };

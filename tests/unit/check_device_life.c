@@ -86,7 +86,7 @@ static void begin(void)
 static void family_setup(struct device *device)
 {
     begin();
-    assert_false(family.is_set_up);
+    assert_false(family.is_connected);
     family.is_set_up = true;
     family.setups++;
     finish(device, family.fail_setup);

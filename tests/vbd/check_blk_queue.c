@@ -121,6 +121,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
+    blk_queue_fini(&f->queue);
     engine_destroy(f->worker.engine);
     event_free(f->evtchn_event);
     event_base_free(f->worker.base);
@@ -310,7 +311,7 @@ static void die(struct fixture *f)
 
     inflight_close(&queue->inflight, true);
     channel_unbind(&queue->channel);
-    event_free(queue->pass_event);
+    event_del(&queue->pass_event);
     xengnttab_unmap(f->worker.gnttab, queue->page, 1);
     grant_io_fini(&queue->grants);
     f->queue = (struct blk_queue){

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/*
+ * blk_queue_life.c: how a queue comes to its ring and leaves it. Whatever prefix of a start succeeded,
+ * blk_queue_release lets go of exactly that; memory stays for the next start until blk_queue_fini.
+ */
+#include <config.h>
+
+#include "backend/blk/blk_queue.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <event2/event.h>
+
+#include "backend/disk/engine.h"
+#include "backend/worker.h"
+
+void blk_queue_say(struct blk_queue *queue, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(queue->reason, sizeof(queue->reason), fmt, args);
+    va_end(args);
+}
+
+void blk_queue_clear(struct blk_queue *queue)
+{
+    const struct grant_io grants = queue->grants;
+    const struct log_limit log_limit = queue->log_limit; /* or a guest that reconnects could say more */
+
+    memset(queue, 0, sizeof(*queue));
+    queue->grants = grants;
+    queue->log_limit = log_limit;
+}
+
+void blk_queue_fini(struct blk_queue *queue)
+{
+    grant_io_fini(&queue->grants);
+}
+
+static void on_buffer(struct buffer_waiter *waiter)
+{
+    struct blk_queue *queue = (struct blk_queue *)((char *)waiter - offsetof(struct blk_queue, waiter));
+
+    event_active(&queue->pass_event, EV_TIMEOUT, 0);
+}
+
+/* Lets go of everything, in an order in which nothing that is still held uses what is gone. */
+void blk_queue_release(struct blk_queue *queue)
+{
+    channel_unbind(&queue->channel);
+    if (event_initialized(&queue->pass_event))
+        event_del(&queue->pass_event);
+    buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
+    if (queue->page)
+        xengnttab_unmap(queue->worker->gnttab, queue->page, 1);
+    queue->page = NULL;
+    grant_io_release(&queue->grants);
+    inflight_close(&queue->inflight, queue->is_kept);
+    queue->state = BLK_QUEUE_STOPPED;
+}
+
+/* Where the ring stands: at the beginning, or where the predecessor left it. */
+static int queue_attach(struct blk_queue *queue)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    struct inflight_replay replay = { 0 };
+    bool is_replayed[BLKIF_RING_SLOTS] = { false };
+    uint32_t responses = 0;
+    int ret;
+
+    if (queue->is_adopting) {
+        responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
+        ret = inflight_replay(&queue->inflight, responses, &replay);
+        if (ret) {
+            blk_queue_say(queue, "ring: expected %u responses owed, as the in-flight records say, found %u",
+                          replay.count, replay.requests - responses);
+            return ret;
+        }
+    }
+    blkif_ring_attach(&queue->ring, queue->page, (enum blkif_abi)identity->abi, replay.requests, responses);
+    for (unsigned int i = 0; i < replay.count; i++) {
+        is_replayed[replay.record[i]] = true;
+        blk_request_list_append(&queue->replayed, &queue->request[replay.record[i]]);
+    }
+    queue->owed = replay.count;
+    for (unsigned int i = 0; i < BLKIF_RING_SLOTS; i++) {
+        struct blk_request *request = &queue->request[i];
+
+        request->queue = queue;
+        request->record = inflight_record(&queue->inflight, i);
+        if (!is_replayed[i]) {
+            request->next = queue->idle;
+            queue->idle = request;
+        }
+    }
+    return 0;
+}
+
+static int queue_open_inflight(struct blk_queue *queue)
+{
+    int ret;
+
+    if (queue->is_adopting)
+        ret = inflight_adopt(&queue->inflight, queue->inflight_path, &queue->identity);
+    else
+        ret = inflight_create(&queue->inflight, queue->inflight_path, &queue->identity);
+    if (ret)
+        blk_queue_say(queue, "in-flight records %s: %s", queue->inflight_path,
+                      ret == -ESTALE ? "they belong to another guest, ring or channel" : strerror(-ret));
+    return ret;
+}
+
+int blk_queue_start(struct blk_queue *queue)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    struct worker *worker = queue->worker;
+    int ret;
+
+    queue->waiter.wake = on_buffer;
+    ret = queue_open_inflight(queue);
+    if (ret)
+        goto fail;
+    event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
+    ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid);
+    if (ret) {
+        blk_queue_say(queue, "no memory for a queue");
+        goto fail;
+    }
+    queue->page =
+        xengnttab_map_grant_ref(worker->gnttab, identity->domid, identity->ring_ref, PROT_READ | PROT_WRITE);
+    if (!queue->page) {
+        ret = errno ? -errno : -EINVAL;
+        blk_queue_say(
+            queue,
+            "ring-ref: expected a writable grant of domain %u to this one, found that ref %u cannot be "
+            "mapped: %s",
+            identity->domid, identity->ring_ref, strerror(-ret));
+        goto fail;
+    }
+    ret = queue_attach(queue);
+    if (ret)
+        goto fail;
+    ret = channel_bind(&queue->channel, worker, identity->domid, identity->remote_port, blk_queue_on_event);
+    if (ret) {
+        blk_queue_say(
+            queue,
+            "event-channel: expected a port of domain %u that waits for this one, found that port %u "
+            "cannot be bound: %s",
+            identity->domid, identity->remote_port, strerror(-ret));
+        goto fail;
+    }
+    queue->state = BLK_QUEUE_RUNNING;
+    if (queue->is_adopting) {
+        log_info(queue->label, "took the ring over with %u requests in flight", queue->owed);
+        /* The predecessor may have died between a push and its notification, on either side. */
+        channel_notify(&queue->channel);
+        event_active(&queue->pass_event, EV_TIMEOUT, 0);
+    }
+    return 0;
+fail:
+    blk_queue_release(queue);
+    return ret;
+}
+
+void blk_queue_stop(struct blk_queue *queue, bool is_kept)
+{
+    queue->is_kept = is_kept;
+    queue->state = BLK_QUEUE_STOPPING;
+    while (blk_request_list_take(&queue->replayed)) /* not begun: their records stay as they are */
+        queue->owed--;
+    blk_queue_pass(queue);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vbd_inspect.c: a block device's part of a report: what the main thread knows at once, and the figures of the queue
+ * by way of its worker.
+ */
+#include <config.h>
+
+#include "backend/blk/vbd_private.h"
+
+#include <stdio.h>
+
+#include "backend/daemon.h"
+#include "backend/device_report.h"
+#include "backend/disk/disk.h"
+#include "backend/disk/engine.h"
+#include "backend/worker.h"
+
+static void on_inspected_letter(struct letter *letter)
+{
+    struct device_report *report =
+        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
+
+    report->on_complete(report);
+}
+
+/* Worker's thread. */
+static void inspect_queue(struct letter *letter)
+{
+    struct device_report *report =
+        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
+
+    blk_queue_inspect(report->subject, report);
+    letter->deliver = on_inspected_letter;
+    mailbox_post(daemon_mailbox(), letter);
+}
+
+static void inspect_disk(const struct vbd *vbd, struct device_report *report)
+{
+    const struct disk_geometry *geometry = disk_geometry(vbd->disk);
+
+    report->has_disk = true;
+    snprintf(report->target, sizeof(report->target), "%s", vbd->keys.params);
+    report->disk_kind = disk_kind(vbd->disk);
+    report->size_bytes = geometry->size_bytes;
+    report->sector_bytes = geometry->sector_bytes;
+    report->is_readonly = geometry->is_readonly;
+    report->is_direct = geometry->is_direct;
+}
+
+/*
+ * Letters of one sender arrive in order: while the vbd is connected no stop has been posted, so the queue is
+ * there when the report reaches its worker, and what it says is back before the queue is freed.
+ */
+void vbd_inspect(const struct device *device, struct device_report *report)
+{
+    const struct vbd *vbd = device->priv;
+    const struct blk_queue *queue = vbd && vbd->has_queue ? &vbd->queue : NULL;
+
+    if (vbd && vbd->is_open)
+        inspect_disk(vbd, report);
+    if (queue) {
+        report->has_queue = true;
+        report->worker = queue->worker->index;
+        report->engine = engine_name(queue->worker->engine);
+        report->data_method = "copy";
+        report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
+        report->ring_ref = queue->identity.ring_ref;
+        report->frontend_port = queue->identity.remote_port;
+    }
+    if (!queue || !vbd->is_connected) {
+        report->on_complete(report);
+        return;
+    }
+    report->subject = (void *)queue;
+    report->letter.deliver = inspect_queue;
+    mailbox_post(&queue->worker->mailbox, &report->letter);
+}
