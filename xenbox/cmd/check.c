@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "xenbox/cmd/clock.h"
@@ -42,6 +43,11 @@ static int check(int argc, char **argv)
     status = box_take_hv(&box, &hv);
     if (status != CMD_OK)
         return status;
+    error = hv_call(&hv, XB_OP_POISON_CHECK, NULL, 0, NULL, 0);
+    if (error) {
+        hv_close(&hv);
+        return cmd_fail("the hypervisor process of box '%s' does not answer: %s", box.name, strerror(-error));
+    }
     error = audit_until_settled(hv.tables, why);
     audit_count(hv.tables, &counts);
     hv_close(&hv);

@@ -64,6 +64,7 @@ static void report_leaks(const struct box *box, const struct box_status *status)
 
     if (hv_open(&hv, box, LOOK_TIMEOUT_S) < 0)
         return;
+    hv_call(&hv, XB_OP_POISON_CHECK, NULL, 0, NULL, 0);
     out = open_memstream(&report, &size);
     if (out) {
         unsigned leaks = leaks_report(hv.tables, status, out);

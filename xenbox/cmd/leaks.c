@@ -201,6 +201,22 @@ static void report_orphan(struct leaks *leaks, uint32_t slot, FILE *out)
     leaks->lines++;
 }
 
+/* Somebody has kept a page for longer than it was his. */
+static void report_stale(struct leaks *leaks, FILE *out)
+{
+    const struct xb_stale *stale = &leaks->tables->stale;
+    uint32_t writes = stale->writes;
+
+    if (!writes)
+        return;
+    fprintf(out, "  frame %u, which was domain %u's, written at byte %u after it was freed", stale->frame,
+            stale->domid, stale->offset);
+    if (writes > 1)
+        fprintf(out, ", and %u such %s more", writes - 1, writes == 2 ? "write" : "writes");
+    fputc('\n', out);
+    leaks->lines++;
+}
+
 /* One look at the tables. False: something is on its way out. */
 static bool report_once(struct leaks *leaks, FILE *out)
 {
@@ -209,6 +225,7 @@ static bool report_once(struct leaks *leaks, FILE *out)
 
     memset(leaks->of_slot, 0, XB_MAX_CONNS * sizeof(*leaks->of_slot));
     leaks->lines = 0;
+    report_stale(leaks, out);
     for (uint32_t domid = 0; domid < XB_MAX_DOMAINS; domid++)
         if (tables->domain[domid].state != XB_DOMAIN_FREE)
             report_domain(leaks, domid, out);

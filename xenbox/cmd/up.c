@@ -216,7 +216,7 @@ static int up(int argc, char **argv)
 static const struct cmd_option options[] = {
     { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
     { OPTION_MAPPING, "mapping", "MODE",
-      "fast (default), or strict: a bad address in a grant copy is an error" },
+      "fast (default), or strict: freed frames are poisoned, a bad address in a copy is an error" },
     { OPTION_MODE, "mode", "MODE",
       "how domain 0's kernel sees pages that it maps: autotranslated (default), pv or pv32" },
     { OPTION_BUG, "bug", "ID[,ID...]", "bring a historic fault back; list: which ones there are" },

@@ -190,6 +190,19 @@ static int audit_frames(struct audit *audit)
     return ret;
 }
 
+/* A program has written through a mapping that it should not have any more, or its I/O has. */
+static int audit_stale(struct audit *audit)
+{
+    const struct xb_stale *stale = &audit->tables->stale;
+    uint32_t writes = atomic_load(&stale->writes);
+
+    if (!writes)
+        return 0;
+    return audit_fail(
+        audit, "frame %u, which was domain %u's, was written at byte %u after it was freed (%u such %s)",
+        stale->frame, stale->domid, stale->offset, writes, writes == 1 ? "write" : "writes");
+}
+
 static int audit_all(struct audit *audit)
 {
     const struct xb_tables *tables = audit->tables;
@@ -205,7 +218,9 @@ static int audit_all(struct audit *audit)
         for (uint32_t port = 0; ret == 0 && port < port_top(&tables->domain[domid]); port++)
             ret = audit_port(audit, domid, port);
     }
-    return ret < 0 ? ret : audit_frames(audit);
+    if (ret == 0)
+        ret = audit_frames(audit);
+    return ret < 0 ? ret : audit_stale(audit);
 }
 
 int audit_tables(const struct xb_tables *tables, char *why, size_t size)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "xenbox/hv/box.h"
+#include "xenbox/hv/poison.h"
 
 #define MAPS_OF_CONN (XB_CONN_CHUNKS * XB_CHUNK_MAPS)
 
@@ -145,6 +146,7 @@ void box_fini(struct box *box)
         free(box->domain[domid]);
         box->domain[domid] = NULL;
     }
+    poison_fini(box);
     free(box->frame_is_used);
     free(box->frame_holds);
     box->frame_is_used = NULL;

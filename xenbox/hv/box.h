@@ -71,6 +71,7 @@ struct box {
     uint64_t *frame_is_used; /* bitmap */
     uint32_t *frame_holds; /* foreign maps and grants of the frame; FRAME_DOOMED */
     uint32_t frame_next, frame_window;
+    struct poison *poison; /* poison.c; NULL: no frame holds the pattern */
 
     struct domain *domain[XB_MAX_DOMAINS]; /* NULL: free */
     uint32_t domid_next;

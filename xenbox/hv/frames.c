@@ -7,6 +7,7 @@
 
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/frames.h"
+#include "xenbox/hv/poison.h"
 
 #define FRAME_WINDOW 65536u
 #define FRAME_DOOMED 0x80000000u /* released by its owner, waiting for the last hold */
@@ -62,6 +63,7 @@ static uint32_t run_take(struct box *box, uint16_t owner, uint32_t count)
     for (uint32_t frame = first; frame < first + count; frame++) {
         box->frame_is_used[frame / 64] |= (uint64_t)1 << (frame % 64);
         box->frame_holds[frame] = 0;
+        poison_lift(box, frame);
         atomic_store(&box->tables->frame[frame].grants, 0);
         atomic_store(&box->tables->frame[frame].owner, XB_OWNER(owner));
     }
@@ -100,6 +102,17 @@ int frames_alloc(struct box *box, uint16_t owner, uint32_t count, uint32_t *fram
     return -ENOMEM;
 }
 
+/* What it holds is gone; in a strict box a stale user of it will be found out. */
+static int frame_wipe(struct box *box, uint32_t frame, uint16_t owner)
+{
+    if (box->tables->flags & XB_BOX_STRICT)
+        return poison_fill(box, frame, owner);
+    return fallocate(box->frames_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)frame * XB_FRAME_SIZE,
+                     XB_FRAME_SIZE) < 0
+               ? -errno
+               : 0;
+}
+
 static void frame_free(struct box *box, uint32_t frame)
 {
     uint16_t owner = atomic_load(&box->tables->frame[frame].owner) - XB_OWNER(0);
@@ -107,8 +120,7 @@ static void frame_free(struct box *box, uint32_t frame)
     if (owner >= XB_MAX_DOMAINS)
         return; /* a program has written where it must not */
     /* This can only fail for lack of memory in the kernel; a frame that is not clean is never used again. */
-    if (fallocate(box->frames_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)frame * XB_FRAME_SIZE,
-                  XB_FRAME_SIZE) < 0)
+    if (frame_wipe(box, frame, owner) < 0)
         return;
     box->frame_holds[frame] = 0;
     atomic_store(&box->tables->frame[frame].owner, 0);

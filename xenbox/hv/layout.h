@@ -205,6 +205,14 @@ enum xb_mode {
 
 #define XB_BUG_WORDS 4u
 
+/* Writes into frames that were free (hv/poison.h): how many, and the first. */
+struct xb_stale {
+    _Atomic uint32_t writes;
+    uint32_t frame;
+    uint32_t offset;
+    uint32_t domid; /* whose frame it was */
+};
+
 struct xb_tables {
     uint64_t magic;
     uint32_t abi;
@@ -216,6 +224,7 @@ struct xb_tables {
     char name[64];
     _Atomic uint32_t conn_top; /* for readers of the tables: nothing was ever used from here on */
     _Atomic uint32_t frame_top;
+    struct xb_stale stale; /* strict boxes only */
 
     struct xb_conn conn[XB_MAX_CONNS];
     struct xb_frame frame[XB_MAX_FRAMES];

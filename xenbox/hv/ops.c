@@ -12,6 +12,7 @@
 #include "xenbox/hv/grant_table.h"
 #include "xenbox/hv/hypercall.h"
 #include "xenbox/hv/ops.h"
+#include "xenbox/hv/poison.h"
 #include "xenbox/hv/sink.h"
 
 #define OP_FOR(kind) (1u << (kind))
@@ -285,6 +286,12 @@ static int op_domain_shutdown(struct box *box, struct conn *conn, struct request
                                             : -ESRCH;
 }
 
+static int op_poison_check(struct box *box, struct conn *conn, struct request *request)
+{
+    poison_check(box);
+    return 0;
+}
+
 static int op_stop(struct box *box, struct conn *conn, struct request *request)
 {
     box->is_stopping = true;
@@ -325,6 +332,7 @@ static const struct op ops[] = {
     [XB_OP_DOMAIN_PAUSE] = { op_domain_pause, sizeof(struct xb_u32), OP_FOR(XB_CONN_TOOL) },
     [XB_OP_DOMAIN_UNPAUSE] = { op_domain_unpause, sizeof(struct xb_u32), OP_FOR(XB_CONN_TOOL) },
     [XB_OP_DOMAIN_SHUTDOWN] = { op_domain_shutdown, sizeof(struct xb_domain_shutdown), OP_FOR(XB_CONN_TOOL) },
+    [XB_OP_POISON_CHECK] = { op_poison_check, 0, OP_FOR(XB_CONN_TOOL) },
     [XB_OP_STOP] = { op_stop, 0, OP_FOR(XB_CONN_TOOL) },
     [XB_OP_CLOSE] = { op_close, 0, OP_FOR_ALL },
 };

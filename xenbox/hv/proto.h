@@ -54,6 +54,7 @@ enum xb_op {
     XB_OP_DOMAIN_PAUSE, /* xb_u32 */
     XB_OP_DOMAIN_UNPAUSE, /* xb_u32 */
     XB_OP_DOMAIN_SHUTDOWN, /* xb_domain_shutdown */
+    XB_OP_POISON_CHECK, /* look whether a free frame was written: xb_tables.stale says it then */
     XB_OP_STOP, /* end the box: kill what is connected (but XB_CONN_TOOL), answer, exit */
 
     XB_OP_CLOSE, /* the handle is being closed: what it owned is undone before the answer comes */
