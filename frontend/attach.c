@@ -18,6 +18,7 @@
 #define CLAIM_KEY "xenfront-owner"
 #define TOKEN_OWN "own"
 #define TOKEN_BACKEND "backend"
+#define TOKEN_LIVE "live"
 
 /* The only device of a kind. */
 static int device_pick(struct attach *attach, const char *kind_dir, const char *kind, uint32_t *devid)
@@ -120,40 +121,46 @@ int attach_fd(const struct attach *attach)
     return xs_fileno(attach->xs);
 }
 
-static void state_path(char *path, size_t size, const char *dir)
+/* What is watched, with its token; false behind the last one. */
+static bool watch_path(const struct attach *attach, unsigned int index, char *path, size_t size,
+                       const char **token)
 {
-    snprintf(path, size, "%s/state", dir);
+    static const char *const tokens[] = { TOKEN_OWN, TOKEN_BACKEND, TOKEN_LIVE };
+
+    if (index > 2 || (index == 2 && !attach->live_key))
+        return false;
+    *token = tokens[index];
+    snprintf(path, size, "%s/%s", index ? attach->backend : attach->dir,
+             index == 2 ? attach->live_key : "state");
+    return true;
 }
 
 int attach_watch(struct attach *attach)
 {
-    char path[XENBUS_PATH_MAX + 8];
+    char path[XENBUS_PATH_MAX + 32];
+    const char *token;
     int err;
 
     if (attach->is_watching)
         return 0;
-    state_path(path, sizeof(path), attach->dir);
-    if (!xs_watch(attach->xs, path, TOKEN_OWN))
-        goto fail;
-    state_path(path, sizeof(path), attach->backend);
-    if (!xs_watch(attach->xs, path, TOKEN_BACKEND))
-        goto fail;
+    for (unsigned int i = 0; watch_path(attach, i, path, sizeof(path), &token); i++) {
+        if (xs_watch(attach->xs, path, token))
+            continue;
+        err = -errno;
+        attach_unwatch(attach);
+        return front_error_set(attach->error, err, "xenstore: cannot watch %s: %s", path, strerror(-err));
+    }
     attach->is_watching = true;
     return 0;
-fail:
-    err = -errno;
-    attach_unwatch(attach);
-    return front_error_set(attach->error, err, "xenstore: cannot watch %s: %s", path, strerror(-err));
 }
 
 void attach_unwatch(struct attach *attach)
 {
-    char path[XENBUS_PATH_MAX + 8];
+    char path[XENBUS_PATH_MAX + 32];
+    const char *token;
 
-    state_path(path, sizeof(path), attach->dir);
-    xs_unwatch(attach->xs, path, TOKEN_OWN);
-    state_path(path, sizeof(path), attach->backend);
-    xs_unwatch(attach->xs, path, TOKEN_BACKEND);
+    for (unsigned int i = 0; watch_path(attach, i, path, sizeof(path), &token); i++)
+        xs_unwatch(attach->xs, path, token);
     attach->is_watching = false;
 }
 
@@ -274,7 +281,8 @@ int attach_claim(struct attach *attach, bool takeover)
     err = owner_print(owner, sizeof(owner));
     if (err < 0)
         return front_error_set(attach->error, err, "cannot read /proc: %s", strerror(-err));
-    snprintf(attach->claim, sizeof(attach->claim), "%s %p", owner, (void *)attach); /* one of several handles */
+    snprintf(attach->claim, sizeof(attach->claim), "%s %p", owner,
+             (void *)attach); /* one of several handles */
     err = attach_transact(attach, claim_take, &takeover);
     if (err < 0)
         return err;

@@ -27,6 +27,7 @@ struct attach {
     char claim[128]; /* what stands in the store when the device is ours */
     char dir[XENBUS_PATH_MAX]; /* device/<kind>/<devid>, relative to the own domain */
     char backend[XENBUS_PATH_MAX]; /* absolute */
+    const char *live_key; /* of the backend, watched as its state is; NULL: none */
 };
 
 /*
@@ -38,10 +39,10 @@ void attach_fini(struct attach *attach);
 
 /* Readable when attach_take_events() has something. */
 int attach_fd(const struct attach *attach);
-/* Watches both states; the first event comes at once. */
+/* Watches both states, and the live key; the first event comes at once. */
 int attach_watch(struct attach *attach);
 void attach_unwatch(struct attach *attach);
-/* Swallows all queued watch events. Returns which state was written: bits of ATTACH_EVENT_*, 0 for none. */
+/* Swallows all queued watch events. Returns whose nodes were written: bits of ATTACH_EVENT_*, 0 for none. */
 #define ATTACH_EVENT_OWN 1u
 #define ATTACH_EVENT_BACKEND 2u
 unsigned int attach_take_events(struct attach *attach);

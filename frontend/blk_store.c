@@ -100,7 +100,7 @@ static int backend_read(struct attach *attach, xs_transaction_t t, struct xenfro
 static int publish(struct attach *attach, xs_transaction_t t, void *arg)
 {
     const struct blk_transport *transport = arg;
-    int err = keys_publish(attach, t);
+    int err = keys_publish(attach, t, XenbusStateInitialised);
 
     if (err < 0)
         return err;

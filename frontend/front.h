@@ -124,6 +124,8 @@ int front_timeout_ms(const struct front *front);
 int front_pump(struct front *front);
 int front_poll(struct front *front);
 int front_wait(struct front *front, int timeout_ms);
+/* The program has fetched what there was (FRONT_PASS_READY): events may come again. */
+void front_rest(struct front *front);
 /* The backend asks for a notification. */
 void front_kick(struct front *front, uint32_t port);
 /* Requests went out that a response has to come to; was_idle: none was outstanding before. */

@@ -156,6 +156,14 @@ static void rings_service(struct front *front, bool is_event)
         event_unmask(front);
 }
 
+void front_rest(struct front *front)
+{
+    if (!has_rings(front) || front->ops->arm(front) != FRONT_PASS_DONE)
+        return;
+    front->is_again = false;
+    event_unmask(front);
+}
+
 static void timers_service(struct front *front)
 {
     uint64_t deadline;

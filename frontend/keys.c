@@ -120,16 +120,21 @@ int keys_own_remove(struct attach *attach, xs_transaction_t t, const char *const
     return 0;
 }
 
-int keys_publish(struct attach *attach, xs_transaction_t t)
+int keys_offered(struct attach *attach, xs_transaction_t t)
 {
     enum xenbus_state peer;
     int err = keys_backend_state(attach, t, &peer);
 
     if (err < 0)
         return err;
-    if (peer != XenbusStateInitWait && peer != XenbusStateInitialised)
-        return -EAGAIN;
-    return keys_own_state(attach, t, XenbusStateInitialised);
+    return peer == XenbusStateInitWait || peer == XenbusStateInitialised ? 0 : -EAGAIN;
+}
+
+int keys_publish(struct attach *attach, xs_transaction_t t, enum xenbus_state own)
+{
+    int err = keys_offered(attach, t);
+
+    return err < 0 ? err : keys_own_state(attach, t, own);
 }
 
 int keys_connected(struct attach *attach, xs_transaction_t t)

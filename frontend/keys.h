@@ -44,9 +44,11 @@ int keys_own_remove(struct attach *attach, xs_transaction_t t, const char *const
 
 /*
  * The start of publishing: -EAGAIN when the backend is not in InitWait or Initialised (any more), else our state
- * becomes Initialised.
+ * becomes `own`.
  */
-int keys_publish(struct attach *attach, xs_transaction_t t);
+int keys_publish(struct attach *attach, xs_transaction_t t, enum xenbus_state own);
+/* -EAGAIN when the backend does not offer itself (any more). */
+int keys_offered(struct attach *attach, xs_transaction_t t);
 /* -EAGAIN when the backend is not Connected (any more). */
 int keys_connected(struct attach *attach, xs_transaction_t t);
 

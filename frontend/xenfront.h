@@ -2,13 +2,13 @@
 /*
  * xenfront.h: Xen split-driver frontends in user space.
  *
- * A program in a guest domain drives its own paravirtual block devices (vbd) with these calls, over grant
- * references, one event channel and xenstore: the backend is in another domain and is not trusted. Everything
- * it writes is copied once and checked.
+ * A program in a guest domain drives its own paravirtual block devices (vbd) and network devices (vif) with these
+ * calls, over grant references, event channels and xenstore: the backend is in another domain and is not
+ * trusted. Everything it writes is copied once and checked.
  *
  * Threads: a handle belongs to one thread at a time; different handles are independent. Nothing here starts a
  * thread, except that libxenstore keeps one for watches.
- * Event loops: poll xenfront_blk_fd() for reading, with xenfront_blk_timeout_ms() as the time-out, then call
+ * Event loops: poll xenfront_blk_fd() (or xenfront_net_fd(), and so on below) for reading, with xenfront_blk_timeout_ms() as the time-out, then call
  * xenfront_blk_pump(). Callbacks run inside xenfront_blk_pump(), _poll(), _wait(), _connect() and _close()
  * only. Errors: functions return 0 or a count, or a negative errno; xenfront_blk_error() has the sentence
  * that goes with it (device, what was expected, what was found). Units: lengths and offsets are bytes, unless
@@ -214,6 +214,153 @@ int xenfront_blk_wait(struct xenfront_blk *blk, int timeout_ms);
 int xenfront_blk_shutdown(struct xenfront_blk *blk, uint32_t timeout_ms);
 /* The same, and pumps until closed. May sleep. 0 also when the backend is gone. */
 int xenfront_blk_close(struct xenfront_blk *blk, uint32_t timeout_ms);
+
+/*
+ * Network devices (vif). Life, descriptor, pump and errors are those of a vbd, under other names.
+ */
+struct xenfront_net; /* one vif, with one queue */
+
+struct xenfront_net_options {
+    size_t size; /* sizeof(struct xenfront_net_options): the version of this structure */
+    uint32_t tx_pages; /* granted pages for packets on their way out, 20 to 256; 0: 256 */
+    uint32_t spin_us; /* xenfront_net_wait() looks at the rings for so long before it sleeps; 0: never */
+    uint32_t io_timeout_ms; /* no response for so long with packets on their way out is an error; 0: none */
+    uint32_t flags; /* XENFRONT_NET_* */
+};
+
+#define XENFRONT_NET_TAKEOVER 1u /* connect although another driver seems to use the device */
+#define XENFRONT_NET_NO_SG 2u /* neither send nor take packets of more than a page; implies NO_GSO */
+#define XENFRONT_NET_NO_GSO 4u /* neither send nor take packets that are still to be cut into segments */
+#define XENFRONT_NET_NO_CSUM 8u /* neither send nor take packets with a blank checksum; implies NO_GSO */
+#define XENFRONT_NET_ONE_CHANNEL 16u /* one event channel, also where the backend offers two */
+
+/* What the store says about the device, checked. */
+struct xenfront_net_info {
+    uint32_t devid;
+    uint32_t backend_domid;
+    uint8_t mac[6]; /* ours */
+    bool has_mac; /* the toolstack gave one */
+    bool is_link_up; /* live: the backend's `carrier` */
+    bool is_split; /* an event channel for each direction */
+    /* What the backend takes, and this handle sends. */
+    bool can_sg; /* packets of more than a page */
+    bool can_csum_ipv4, can_csum_ipv6; /* with a blank checksum */
+    bool can_gso_tcpv4, can_gso_tcpv6;
+    uint32_t mtu; /* that the toolstack wishes; 1500 unless it says something */
+    uint32_t max_queues; /* offered by the backend; this library uses one */
+    uint32_t ring_slots; /* of each of the two rings */
+    uint32_t tx_pages, rx_pages; /* granted */
+    char backend_path[256]; /* in xenstore */
+};
+
+/* Counters since xenfront_net_new(). */
+struct xenfront_net_stats {
+    uint64_t tx_packets, tx_bytes; /* put on the ring */
+    uint64_t tx_errors, tx_dropped; /* answered so by the backend, counted in slots */
+    uint64_t rx_packets, rx_bytes; /* given to the program */
+    uint64_t rx_errors; /* packets of the backend that were malformed, or that it marked as failed */
+    uint64_t ring_requests, ring_responses;
+    uint64_t kicks; /* event channel notifications sent */
+    uint64_t interrupts; /* event channel notifications received */
+    uint64_t spurious; /* of these, without any response behind them */
+    uint64_t quarantined_pages; /* pages that could not be taken back from the backend */
+};
+
+/*
+ * What is left to be done with a packet, and what was done: layout and values are those of Linux' struct
+ * virtio_net_hdr (10 bytes, as a TAP device has it in front of a packet), so that either can be read as the other.
+ */
+struct xenfront_net_offload {
+    uint8_t flags; /* XENFRONT_NET_NEEDS_CSUM, _DATA_VALID */
+    uint8_t gso_type; /* XENFRONT_NET_GSO_* */
+    uint16_t header_bytes; /* up to the payload; a hint */
+    uint16_t gso_bytes; /* payload of a segment */
+    uint16_t csum_start; /* NEEDS_CSUM: sum from here to the end, ... */
+    uint16_t csum_offset; /* ... the result goes so far behind csum_start, where the pseudo header's sum stands */
+};
+
+#define XENFRONT_NET_NEEDS_CSUM 1u
+#define XENFRONT_NET_DATA_VALID 2u
+#define XENFRONT_NET_GSO_NONE 0u
+#define XENFRONT_NET_GSO_TCPV4 1u
+#define XENFRONT_NET_GSO_TCPV6 4u
+#define XENFRONT_NET_GSO_ECN 0x80u /* besides one of the two */
+
+#define XENFRONT_NET_MAX_BYTES 65535u /* of a packet, with its Ethernet header */
+#define XENFRONT_NET_HEADER_BYTES 512u
+#define XENFRONT_NET_PARTS 21 /* iovec entries that a packet needs at most */
+
+/* As xenfront_blk_new() and so on. device: a number as in "0", or NULL for the only one. */
+struct xenfront_net *xenfront_net_new(const struct xenfront_net_options *options);
+void xenfront_net_free(struct xenfront_net *net);
+int xenfront_net_open(struct xenfront_net *net, const char *device);
+int xenfront_net_start(struct xenfront_net *net, uint32_t timeout_ms);
+int xenfront_net_connect(struct xenfront_net *net, uint32_t timeout_ms);
+enum xenfront_state xenfront_net_state(const struct xenfront_net *net);
+const char *xenfront_net_name(const struct xenfront_net *net); /* "vif 0" */
+const char *xenfront_net_error(const struct xenfront_net *net);
+int xenfront_net_info(const struct xenfront_net *net, struct xenfront_net_info *info);
+void xenfront_net_stats(const struct xenfront_net *net, struct xenfront_net_stats *stats);
+int xenfront_net_shutdown(struct xenfront_net *net, uint32_t timeout_ms);
+int xenfront_net_close(struct xenfront_net *net, uint32_t timeout_ms);
+
+/*
+ * Sends a packet: an Ethernet frame without its checksum, 14 to 65535 bytes, and what is left to be done with it
+ * (NULL: nothing). It is copied into granted pages before this returns, and goes out with the next submit, pump or
+ * wait. A checksum that the backend does not take blank is completed here.
+ * -EAGAIN: no room: pump (room comes with the backend's responses). -EMSGSIZE: too short or too long for this
+ * backend. -EOPNOTSUPP: segmentation that the backend does not offer, or that the packet's headers do not fit.
+ * -ENOTCONN, -ESHUTDOWN: not connected (any more).
+ */
+int xenfront_net_send(struct xenfront_net *net, const struct iovec *iov, int count,
+                      const struct xenfront_net_offload *offload);
+/*
+ * The same without a copy: _begin gives places to write a packet of up to `length` bytes to, in order (the first is
+ * private memory of XENFRONT_NET_HEADER_BYTES, the others are granted pages); fill them one behind the other, then
+ * _end with the length that it became, or 0 to let it be. iov has XENFRONT_NET_PARTS entries; _begin returns how
+ * many are used, or as xenfront_net_send(). Nothing else may be called on the handle in between.
+ */
+int xenfront_net_send_begin(struct xenfront_net *net, struct iovec *iov, uint32_t length);
+int xenfront_net_send_end(struct xenfront_net *net, uint32_t length,
+                          const struct xenfront_net_offload *offload);
+/* The longest packet that the connected backend takes. */
+uint32_t xenfront_net_max_bytes(const struct xenfront_net *net);
+/* Hands out what was sent; at most one notification. Returns the number of ring slots. */
+int xenfront_net_submit(struct xenfront_net *net);
+/* Ring slots whose responses have not come yet. */
+unsigned int xenfront_net_in_flight(const struct xenfront_net *net);
+
+/*
+ * A received packet. Its first min(length, XENFRONT_NET_HEADER_BYTES) bytes are iov[0], a private copy in `header`.
+ * The others are granted pages that the backend can still change: pass them on as they are, or copy them first
+ * and then look. All of it is valid until the next receive, pump, poll, wait, shutdown or close.
+ */
+struct xenfront_net_packet {
+    uint32_t length;
+    int count; /* of iov */
+    struct xenfront_net_offload offload;
+    struct iovec iov[XENFRONT_NET_PARTS];
+    uint8_t header[XENFRONT_NET_HEADER_BYTES];
+};
+
+/*
+ * Gives the pages of the packets before back to the backend, then fetches up to `count` packets. The number, 0 when
+ * there are none, or a negative errno. Bad packets are left out (stats.rx_errors); a backend whose accounting is
+ * broken breaks the device (-EPROTO).
+ */
+int xenfront_net_receive(struct xenfront_net *net, struct xenfront_net_packet *packets, int count);
+/* All of it to buffer, of size bytes. The length, or -EMSGSIZE. */
+int xenfront_net_packet_copy(const struct xenfront_net_packet *packet, void *buffer, size_t size);
+
+/*
+ * As for a vbd. _pump, _poll and _wait return 1 when xenfront_net_receive() has something, else 0, or a negative
+ * errno from the moment that the device is broken.
+ */
+int xenfront_net_fd(const struct xenfront_net *net);
+int xenfront_net_timeout_ms(const struct xenfront_net *net);
+int xenfront_net_pump(struct xenfront_net *net);
+int xenfront_net_poll(struct xenfront_net *net);
+int xenfront_net_wait(struct xenfront_net *net, int timeout_ms);
 
 #ifdef __cplusplus
 }
