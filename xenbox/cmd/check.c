@@ -34,6 +34,7 @@ static int check(int argc, char **argv)
     char why[WHY_MAX] = "";
     struct box box;
     struct hv hv;
+    uint32_t damage;
     int error, status;
 
     while (cmd_next_option(&command_check, argc, argv) != -1)
@@ -50,9 +51,15 @@ static int check(int argc, char **argv)
     }
     error = audit_until_settled(hv.tables, why);
     audit_count(hv.tables, &counts);
+    damage = audit_damage(hv.tables);
     hv_close(&hv);
     if (error)
         return cmd_fail("box '%s' is not in balance: %s", box.name, why);
+    if (damage)
+        return cmd_fail(
+            "box '%s' is damaged: %u pages were unmapped with I/O in flight and stay pinned, and direct "
+            "I/O on granted pages fails until `xenbox down`; xenbox-hv.log says who did it",
+            box.name, damage);
     printf("in balance: %u domains, %u frames, %u grants, %u maps, %u event channels, %u connections\n",
            counts.domains, counts.frames, counts.grants, counts.maps, counts.ports, counts.conns);
     return CMD_OK;

@@ -95,8 +95,8 @@ static void print_box(const struct box *box, const json_t *dump)
     const json_t *limits = json_object_get(dump, "limits");
     char text[USE_MAX];
 
-    printf("box '%s', mode %s, mapping %s; in use of the limit:", box->name, get_text(dump, "mode"),
-           get_text(dump, "mapping"));
+    printf("box '%s', mode %s, mapping %s%s; in use of the limit:", box->name, get_text(dump, "mode"),
+           get_text(dump, "mapping"), get_bool(dump, "punish") ? ", punishing" : "");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         format_use(limits, rows[i].key, text);
         printf(" %s %s,", rows[i].title, text);
@@ -121,6 +121,8 @@ static void print_domains(const json_t *domains)
         print_use(limits, "maptrack_frames", 9);
         print_use(limits, "event_channels", 9);
         print_use(limits, "gntalloc_pages", 9);
+        if (get_int(domain, "damaged_pages"))
+            printf(" (%d pages damaged)", get_int(domain, "damaged_pages"));
         printf("\n");
     }
 }
@@ -190,15 +192,16 @@ static void print_conns(const json_t *conns)
         print_process(json_object_get(conn, "pid"));
         printf("\n");
     }
-    printf("\nMAPS: DOMAIN    REF    FRAME ACCESS ADDRESS            PROCESS\n");
+    printf("\nMAPS: DOMAIN    REF    FRAME ACCESS STATE    AIO/URING ADDRESS            PROCESS\n");
     json_array_foreach(conns, i, conn)
     {
         json_array_foreach(json_object_get(conn, "maps"), k, map)
         {
-            printf("      %6d %6d %8d %-6s %-18s ", get_int(map, "domid"), get_int(map, "ref"),
-                   get_int(map, "frame"), get_bool(map, "readonly") ? "ro" : "rw", get_text(map, "address"));
+            printf("      %6d %6d %8d %-6s %-8s %3d/%-5d %-18s ", get_int(map, "domid"), get_int(map, "ref"),
+                   get_int(map, "frame"), get_bool(map, "readonly") ? "ro" : "rw", get_text(map, "state"),
+                   get_int(map, "aio"), get_int(map, "io_uring"), get_text(map, "address"));
             print_process(json_object_get(conn, "pid"));
-            printf(get_bool(map, "live") ? "\n" : " (not yet live)\n");
+            printf("\n");
         }
     }
 }

@@ -132,16 +132,21 @@ static json_t *dump_domain(const struct xb_tables *tables, uint16_t domid)
     char name[64];
 
     domain_name(tables, domid, name);
-    return json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}", "domid",
+    return json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}", "domid",
                      (int)domid, "name", name, "state", domain_state_name(domain->state), "generation",
                      (int)domain->generation, "pages", (int)domain->tot_pages, "max_pages",
-                     (int)domain->max_pages, "limits", "grants",
+                     (int)domain->max_pages, "damaged_pages", (int)domain->damage, "limits", "grants",
                      use_of(json_array_size(grants), limits->grant_frames * REFS_PER_FRAME), "grant_frames",
                      use_of(count_grant_frames(domain), limits->grant_frames), "maptrack_frames",
                      use_of_optional(count_chunks(tables, domid), limits->maptrack_frames), "event_channels",
                      use_of(json_array_size(ports), limits->event_channels), "gntalloc_pages",
                      use_of(count_shared(domain), limits->gntalloc_pages), "grants", grants, "ports", ports);
 }
+
+static const char *const map_names[] = {
+    [XB_MAP_FREE] = "free",       [XB_MAP_PREPARED] = "prepared", [XB_MAP_LIVE] = "live",
+    [XB_MAP_LEAVING] = "leaving", [XB_MAP_STUCK] = "stuck",
+};
 
 static void dump_chunk(const struct xb_map maps[XB_CHUNK_MAPS], json_t *array)
 {
@@ -154,10 +159,12 @@ static void dump_chunk(const struct xb_map maps[XB_CHUNK_MAPS], json_t *array)
             continue;
         snprintf(address, sizeof(address), "0x%llx", (unsigned long long)map->address);
         json_array_append_new(array,
-                              json_pack("{s:i, s:i, s:i, s:b, s:b, s:s, s:i}", "domid", (int)map->domid,
-                                        "ref", (int)map->ref, "frame", (int)map->frame, "readonly",
-                                        (int)map->is_readonly, "live", map->state == XB_MAP_LIVE, "address",
-                                        address, "notify", (int)map->notify));
+                              json_pack("{s:i, s:i, s:i, s:b, s:b, s:s, s:s, s:i, s:i, s:i}", "domid",
+                                        (int)map->domid, "ref", (int)map->ref, "frame", (int)map->frame,
+                                        "readonly", (int)map->is_readonly, "live", map->state == XB_MAP_LIVE,
+                                        "state", NAME_OF(map_names, map->state), "address", address, "notify",
+                                        (int)map->notify, "aio", (int)map->io_refs[XB_IO_AIO], "io_uring",
+                                        (int)map->io_refs[XB_IO_URING]));
     }
 }
 
@@ -189,8 +196,9 @@ json_t *dump_tables(const struct xb_tables *tables)
     for (uint32_t i = 0; i < XB_MAX_CONNS; i++)
         if (tables->conn[i].id)
             json_array_append_new(conns, dump_conn(tables, &tables->conn[i]));
-    return json_pack("{s:s, s:s, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mode", mode_name(tables->mode), "mapping",
-                     tables->flags & XB_BOX_STRICT ? "strict" : "fast", "limits", "domains",
+    return json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mode",
+                     mode_name(tables->mode), "mapping", tables->flags & XB_BOX_STRICT ? "strict" : "fast",
+                     "punish", !!(tables->flags & XB_BOX_PUNISH), "limits", "domains",
                      use_of(json_array_size(domains), XB_MAX_DOMAINS), "frames",
                      use_of(frames, XB_MAX_FRAMES), "maptrack_frames",
                      use_of(count_chunks(tables, XB_DOMID_NONE), XB_MAX_CHUNKS), "connections",

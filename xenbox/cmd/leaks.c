@@ -25,6 +25,8 @@
 /* What a connection holds, or all that a process has. */
 struct holding {
     unsigned handles, maps, pages, ports;
+    unsigned leaving; /* of the maps: unmapped, and I/O refers to them */
+    unsigned stuck; /* pinned for good, not in maps */
 };
 
 struct leaks {
@@ -68,9 +70,15 @@ static void count_maps(struct leaks *leaks, uint32_t slot)
     const struct xb_conn *conn = &leaks->tables->conn[slot];
     uint32_t chunks = at_most(conn->chunks, XB_CONN_CHUNKS);
 
-    for (uint32_t i = 0; i < chunks; i++)
-        for (uint32_t m = 0; conn->chunk[i] < XB_MAX_CHUNKS && m < XB_CHUNK_MAPS; m++)
-            leaks->of_slot[slot].maps += leaks->tables->map[conn->chunk[i]][m].state == XB_MAP_LIVE;
+    for (uint32_t i = 0; i < chunks; i++) {
+        for (uint32_t m = 0; conn->chunk[i] < XB_MAX_CHUNKS && m < XB_CHUNK_MAPS; m++) {
+            uint32_t state = leaks->tables->map[conn->chunk[i]][m].state;
+
+            leaks->of_slot[slot].maps += state == XB_MAP_LIVE || state == XB_MAP_LEAVING;
+            leaks->of_slot[slot].leaving += state == XB_MAP_LEAVING;
+            leaks->of_slot[slot].stuck += state == XB_MAP_STUCK;
+        }
+    }
 }
 
 static void count_domain(struct leaks *leaks, uint32_t domid, struct holding *nobodys)
@@ -107,6 +115,8 @@ static void print_holding(FILE *out, const struct holding *holding)
     const char *separator = ": ";
 
     print_count(out, &separator, holding->maps, "mapping", "mappings");
+    if (holding->leaving)
+        fprintf(out, " (%u unmapped with I/O in flight)", holding->leaving);
     print_count(out, &separator, holding->pages, "shared page", "shared pages");
     print_count(out, &separator, holding->ports, "event channel", "event channels");
     print_count(out, &separator, holding->handles, "open handle", "open handles");
@@ -121,9 +131,14 @@ static void report_domain(struct leaks *leaks, uint32_t domid, FILE *out)
     char name[DOMAIN_NAME_MAX];
 
     count_domain(leaks, domid, &nobodys);
+    domain_name(leaks->tables, (uint16_t)domid, name);
+    if (domain->damage) {
+        fprintf(out, "  domain %u %s, damaged: %u pages were unmapped with I/O in flight\n", domid, name,
+                domain->damage);
+        leaks->lines++;
+    }
     if (!is_zombie && !nobodys.pages && !nobodys.ports)
         return;
-    domain_name(leaks->tables, (uint16_t)domid, name);
     fprintf(out, "  domain %u %s, %s", domid, name,
             is_zombie ? "a zombie whose pages are still in use" : "held by no program any more");
     print_holding(out, &nobodys);
@@ -178,6 +193,7 @@ static bool report_process(struct leaks *leaks, uint32_t first, FILE *out)
             return true; /* has been reported */
         all.handles++;
         all.maps += leaks->of_slot[slot].maps;
+        all.leaving += leaks->of_slot[slot].leaving;
         all.pages += leaks->of_slot[slot].pages;
         all.ports += leaks->of_slot[slot].ports;
     }
@@ -236,6 +252,9 @@ static bool report_once(struct leaks *leaks, FILE *out)
         const struct xb_conn *conn = &tables->conn[slot];
 
         if (!conn->id || is_own_process(leaks, conn->pid))
+            continue;
+        /* What is left of a process that was punished is the damage of its domain. */
+        if (leaks->of_slot[slot].stuck && !leaks->of_slot[slot].maps && is_gone(conn->pid))
             continue;
         if (conn->pid)
             is_settled &= report_process(leaks, slot, out);

@@ -104,6 +104,8 @@ static int start_hv(const struct supervisor_plan *plan, char *why)
         argv[n++] = "--bug";
         argv[n++] = (char *)plan->bugs[i];
     }
+    if (plan->is_punishing)
+        argv[n++] = "--punish";
     for (size_t i = 0; i < plan->limit_count; i++) {
         argv[n++] = "--limit";
         argv[n++] = (char *)plan->limits[i];

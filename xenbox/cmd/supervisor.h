@@ -6,6 +6,7 @@
 #ifndef XENBOX_CMD_SUPERVISOR_H
 #define XENBOX_CMD_SUPERVISOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "xenbox/cmd/box.h"
@@ -19,6 +20,7 @@ struct supervisor_plan {
     struct box box;
     const char *mapping; /* fast or strict */
     const char *mode; /* autotranslated, pv or pv32 */
+    bool is_punishing; /* an unmap under I/O has the effect that it has on a real domain 0 */
     const struct store_daemon *store; /* what kind of program keeps the store */
     const char *xenstored; /* the program */
     const char *limits[SUPERVISOR_MAX_LIMITS]; /* "key=value", for the hypervisor process to judge */

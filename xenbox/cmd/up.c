@@ -22,7 +22,16 @@
 #define REPORT_FD 3 /* in the supervisor: to the process that was called */
 #define LOG_NAME "box.log"
 
-enum { OPTION_LIMIT = 256, OPTION_MAPPING, OPTION_MODE, OPTION_BUG, OPTION_FOREGROUND, OPTION_STORE, OPTION_XENSTORED };
+enum {
+    OPTION_LIMIT = 256,
+    OPTION_MAPPING,
+    OPTION_PUNISH,
+    OPTION_MODE,
+    OPTION_BUG,
+    OPTION_FOREGROUND,
+    OPTION_STORE,
+    OPTION_XENSTORED
+};
 
 static int check_programs(struct supervisor_plan *plan)
 {
@@ -177,6 +186,9 @@ static int up(int argc, char **argv)
                 return cmd_usage(&command_up, "--mapping=%s: not fast or strict", optarg);
             plan.mapping = optarg;
             break;
+        case OPTION_PUNISH:
+            plan.is_punishing = true;
+            break;
         case OPTION_MODE:
             if (mode_parse(optarg, &mode) < 0)
                 return cmd_usage(&command_up, "--mode=%s: not autotranslated, pv or pv32", optarg);
@@ -217,6 +229,7 @@ static const struct cmd_option options[] = {
     { OPTION_LIMIT, "limit", "KEY=VALUE", "change a limit of the box, see xenbox(1); may be repeated" },
     { OPTION_MAPPING, "mapping", "MODE",
       "fast (default), or strict: freed frames are poisoned, a bad address in a copy is an error" },
+    { OPTION_PUNISH, "punish", NULL, "break as a real domain 0 does when a mapping goes away under I/O" },
     { OPTION_MODE, "mode", "MODE",
       "how domain 0's kernel sees pages that it maps: autotranslated (default), pv or pv32" },
     { OPTION_BUG, "bug", "ID[,ID...]", "bring a historic fault back; list: which ones there are" },

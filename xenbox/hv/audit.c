@@ -70,8 +70,8 @@ static int audit_map(struct audit *audit, uint32_t slot, const struct xb_map *ma
 {
     if (atomic_load(&map->state) == XB_MAP_FREE)
         return 0;
-    if (atomic_load(&map->state) != XB_MAP_LIVE)
-        return audit_fail(audit, "connection %u: a map record of domain %u ref %u is neither free nor live",
+    if (atomic_load(&map->state) < XB_MAP_LIVE || atomic_load(&map->state) > XB_MAP_STUCK)
+        return audit_fail(audit, "connection %u: a map record of domain %u ref %u is neither free nor pinned",
                           slot, map->domid, map->ref);
     if (!domain_is_there(audit->tables, map->domid) ||
         map->ref >= ref_top(&audit->tables->domain[map->domid]))
@@ -280,4 +280,13 @@ void audit_count(const struct xb_tables *tables, struct audit_counts *counts)
         for (uint32_t port = 0; port < port_top(domain); port++)
             counts->ports += XB_LINK_TYPE(atomic_load(&domain->port[port].link)) != XB_PORT_FREE;
     }
+}
+
+uint32_t audit_damage(const struct xb_tables *tables)
+{
+    uint32_t pages = 0;
+
+    for (uint32_t domid = 0; domid < XB_MAX_DOMAINS; domid++)
+        pages += domain_is_there(tables, domid) ? atomic_load(&tables->domain[domid].damage) : 0;
+    return pages;
 }

@@ -24,6 +24,9 @@ struct audit_counts {
     uint32_t domains, grants, frames, ports;
 };
 
+/* Pages that a domain had mapped until they went away under I/O, in a box that punishes; of all domains. */
+uint32_t audit_damage(const struct xb_tables *tables);
+
 void audit_count(const struct xb_tables *tables, struct audit_counts *counts);
 
 #endif

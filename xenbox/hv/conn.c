@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "xenbox/hv/conn.h"
+#include "xenbox/hv/damage.h"
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
@@ -164,7 +165,9 @@ static bool conn_drop_maps(struct box *box, struct conn *conn)
         struct xb_map *map = box->tables->map[conn->slot->chunk[i] % XB_MAX_CHUNKS];
 
         for (struct xb_map *end = map + XB_CHUNK_MAPS; map < end; map++) {
-            if (atomic_load(&map->state) == XB_MAP_LIVE)
+            if (damage_keeps(box, conn, map))
+                is_empty = false;
+            else if (atomic_load(&map->state) >= XB_MAP_LIVE)
                 is_empty &= map_drop(box, conn->domid, map);
             else
                 atomic_store(&map->state, XB_MAP_FREE);
@@ -221,6 +224,7 @@ void conn_reap(struct box *box, struct conn *conn)
         box->stopper = NULL;
     if (conn->id) {
         conn_undo(box, conn);
+        damage_on_death(box, conn);
         if (!conn_drop_maps(box, conn)) {
             LIST_INSERT_HEAD(&box->dying, conn, link);
             return;

@@ -12,6 +12,7 @@
 #include <xen/xen.h>
 
 #include "xenbox/hv/atoms.h"
+#include "xenbox/hv/conn.h"
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
@@ -188,6 +189,7 @@ int domain_destroy(struct box *box, uint16_t domid)
     }
     atomic_store(&box->tables->domain[domid].state, XB_DOMAIN_DYING);
     process_kill_domain(box, domid);
+    conn_drop_deferred(box); /* what its kernel kept as damaged */
     virq_raise(box, VIRQ_DOM_EXC);
     domain_settle(box, domid);
     return 0;
@@ -213,6 +215,7 @@ void domain_settle(struct box *box, uint16_t domid)
     atomic_store(&domain->store_port, 0);
     atomic_store(&domain->console_frame, XB_NO_FRAME);
     atomic_store(&domain->console_port, 0);
+    atomic_store(&domain->damage, 0);
     memset(domain->name, 0, sizeof(domain->name));
     atomic_store(&domain->state, XB_DOMAIN_FREE);
     virq_raise(box, VIRQ_DOM_EXC);

@@ -201,6 +201,24 @@ void entry_settle(struct box *box, uint16_t domid, uint32_t ref)
     conn_drop_deferred(box);
 }
 
+static bool map_is_sane(const struct box *box, const struct xb_map *map)
+{
+    return map->domid < XB_MAX_DOMAINS && box->domain[map->domid] && map->ref < XB_MAX_REFS;
+}
+
+void map_notify_fire(struct box *box, uint16_t mapper, struct xb_map *map)
+{
+    uint8_t notify = map->notify;
+
+    map->notify = 0;
+    if (!map_is_sane(box, map))
+        return;
+    if (notify & UNMAP_NOTIFY_CLEAR_BYTE)
+        frame_clear_byte(box, box->domain[map->domid]->ref_frame[map->ref], map->notify_offset);
+    if (notify & UNMAP_NOTIFY_SEND_EVENT)
+        port_unhold(box, mapper, map->notify_port);
+}
+
 bool map_drop(struct box *box, uint16_t mapper, struct xb_map *map)
 {
     uint16_t domid = map->domid;
@@ -208,7 +226,7 @@ bool map_drop(struct box *box, uint16_t mapper, struct xb_map *map)
     uint8_t notify = map->notify;
 
     /* A program of the box can write anything into its records: one that names no entry has no pin either. */
-    if (domid >= XB_MAX_DOMAINS || !box->domain[domid] || ref >= XB_MAX_REFS) {
+    if (!map_is_sane(box, map)) {
         atomic_store(&map->state, XB_MAP_FREE);
         return true;
     }
@@ -233,7 +251,7 @@ static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *
         if (!(box->chunk_is_used[chunk / 64] >> (chunk % 64) & 1))
             continue;
         for (map = box->tables->map[chunk]; map < box->tables->map[chunk] + XB_CHUNK_MAPS; map++) {
-            if (atomic_load(&map->state) != XB_MAP_LIVE || map->domid != domid || map->ref != ref)
+            if (atomic_load(&map->state) < XB_MAP_LIVE || map->domid != domid || map->ref != ref)
                 continue;
             ++*(map->is_readonly ? pins_ro : pins_rw);
         }

@@ -45,6 +45,9 @@ void entry_recover(struct box *box, uint32_t conn, uint64_t held);
  */
 bool map_drop(struct box *box, uint16_t mapper, struct xb_map *map);
 
+/* Sends the notification of a record that was unmapped and keeps its pin. */
+void map_notify_fire(struct box *box, uint16_t mapper, struct xb_map *map);
+
 /* Arms the notification of a record. */
 int map_notify(struct box *box, uint16_t mapper, struct xb_map *map, const struct xb_map_notify *notify);
 

@@ -112,7 +112,16 @@ struct xb_port {
 enum xb_map_state {
     XB_MAP_FREE,
     XB_MAP_PREPARED, /* about to take the entry's lock: no pin yet */
-    XB_MAP_LIVE, /* one pin; the page may be in an address space */
+    XB_MAP_LIVE, /* one pin; the page may be in an address space. All that follow are pinned, too */
+    XB_MAP_LEAVING, /* unmapped, but I/O still refers to the page */
+    XB_MAP_STUCK, /* unmapped under I/O in a box that punishes: pinned until the box goes down */
+};
+
+/* Whose I/O refers to a page: it matters when the process dies. */
+enum xb_io_kind {
+    XB_IO_AIO, /* a dying process waits for it */
+    XB_IO_URING, /* it outlives the process */
+    XB_IO_KINDS,
 };
 
 struct xb_map {
@@ -125,7 +134,8 @@ struct xb_map {
     uint32_t notify_offset; /* byte in the page to clear */
     uint32_t notify_port; /* port of the mapper's domain to notify */
     uint64_t address; /* in the mapper's address space, for dump */
-    uint64_t reserved;
+    _Atomic uint16_t io_refs[XB_IO_KINDS]; /* requests in flight on the page */
+    uint32_t reserved;
 };
 
 enum xb_conn_kind {
@@ -171,6 +181,7 @@ struct xb_domain {
     _Atomic uint32_t store_port;
     _Atomic uint32_t console_frame; /* grant ref 2 */
     _Atomic uint32_t console_port;
+    _Atomic uint32_t damage; /* pages that it had mapped until they went away under I/O (XB_BOX_PUNISH) */
     char name[64];
     _Atomic uint32_t ref_top; /* for readers of the tables: nothing was ever used from here on */
     _Atomic uint32_t port_top;
@@ -233,6 +244,7 @@ struct xb_tables {
 };
 
 #define XB_BOX_STRICT 1u /* --mapping=strict */
+#define XB_BOX_PUNISH 2u /* --punish: a mapping that goes away under I/O breaks domain 0, as on a real machine */
 
 _Static_assert(sizeof(struct xb_active) == 32, "one half cache line");
 _Static_assert(sizeof(struct xb_map) == 40, "map record");

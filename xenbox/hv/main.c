@@ -21,15 +21,21 @@
 #define EXIT_USAGE 2
 
 static const struct option options[] = {
-    { "dir", required_argument, NULL, 'd' },      { "name", required_argument, NULL, 'n' },
-    { "limit", required_argument, NULL, 'l' },    { "mapping", required_argument, NULL, 'm' },
-    { "mode", required_argument, NULL, 'M' },     { "bug", required_argument, NULL, 'b' },
-    { "ready-fd", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 },
+    { "dir", required_argument, NULL, 'd' },
+    { "name", required_argument, NULL, 'n' },
+    { "limit", required_argument, NULL, 'l' },
+    { "mapping", required_argument, NULL, 'm' },
+    { "punish", no_argument, NULL, 'p' },
+    { "mode", required_argument, NULL, 'M' },
+    { "bug", required_argument, NULL, 'b' },
+    { "ready-fd", required_argument, NULL, 'r' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
-    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict]\n"
+    "usage: xenbox-hv --dir DIR [--name NAME] [--limit NAME=VALUE]... [--mapping=fast|strict] [--punish]\n"
     "                 [--mode=autotranslated|pv|pv32] [--bug ID[,ID...]]... [--ready-fd FD]\n"
     "The hypervisor process of a box in the existing directory DIR. xenbox(1) starts it.\n"
     "limits: grant-frames, maptrack-frames, event-channels, gntalloc-pages, gntdev-pages\n";
@@ -97,7 +103,11 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
                 fprintf(stderr, "xenbox-hv: --mapping=%s: fast or strict expected\n", optarg);
                 return EXIT_USAGE;
             }
-            settings->flags = strcmp(optarg, "strict") == 0 ? XB_BOX_STRICT : 0;
+            settings->flags &= ~XB_BOX_STRICT;
+            settings->flags |= strcmp(optarg, "strict") == 0 ? XB_BOX_STRICT : 0;
+            break;
+        case 'p':
+            settings->flags |= XB_BOX_PUNISH;
             break;
         case 'M':
             if (mode_parse(optarg, &settings->mode) < 0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "xenbox/hv/conn.h"
+#include "xenbox/hv/damage.h"
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
@@ -88,9 +89,18 @@ static int op_unmap_notify(struct box *box, struct conn *conn, struct request *r
     const struct xb_u32 *index = request->in;
     struct xb_map *map = map_find(box, conn->slot, index->value);
 
-    if (!map || atomic_load(&map->state) != XB_MAP_LIVE)
+    if (!map || atomic_load(&map->state) < XB_MAP_LIVE)
         return -EINVAL;
-    return map_drop(box, conn->domid, map) ? 0 : -EAGAIN;
+    if (atomic_load(&map->state) == XB_MAP_LIVE)
+        return map_drop(box, conn->domid, map) ? 0 : -EAGAIN;
+    map_notify_fire(box, conn->domid, map);
+    return 0;
+}
+
+static int op_damage(struct box *box, struct conn *conn, struct request *request)
+{
+    damage_log(conn, request->in, "a mapping was removed");
+    return 0;
 }
 
 static int op_share(struct box *box, struct conn *conn, struct request *request)
@@ -313,6 +323,7 @@ static const struct op ops[] = {
                          .is_one_way = true },
     [XB_OP_MAP_NOTIFY] = { op_map_notify, sizeof(struct xb_map_notify), OP_FOR(XB_CONN_GNTTAB) },
     [XB_OP_UNMAP_NOTIFY] = { op_unmap_notify, sizeof(struct xb_u32), OP_FOR(XB_CONN_GNTTAB) },
+    [XB_OP_DAMAGE] = { op_damage, sizeof(struct xb_damage), OP_FOR(XB_CONN_GNTTAB), .is_one_way = true },
     [XB_OP_SHARE] = { op_share, sizeof(struct xb_share), OP_FOR(XB_CONN_GNTSHR) },
     [XB_OP_UNSHARE] = { op_unshare, sizeof(struct xb_unshare), OP_FOR(XB_CONN_GNTSHR) },
     [XB_OP_SHARE_NOTIFY] = { op_share_notify, sizeof(struct xb_share_notify), OP_FOR(XB_CONN_GNTSHR) },

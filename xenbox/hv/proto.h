@@ -31,7 +31,9 @@ enum xb_op {
     XB_OP_MAPTRACK, /* grow my maptrack by one chunk -> xb_u32: chunk index; ENOSPC at a limit */
     XB_OP_RELEASED, /* one-way, xb_grant_ref: an entry with a mark that asks for it was unlocked */
     XB_OP_MAP_NOTIFY, /* xb_map_notify: arm the notification of a live map record of mine */
-    XB_OP_UNMAP_NOTIFY, /* xb_u32: map record with a notification: drop its pin, then notify */
+    XB_OP_UNMAP_NOTIFY, /* xb_u32: map record with a notification: drop its pin, then notify; only notify
+                           when I/O keeps it */
+    XB_OP_DAMAGE, /* one-way, xb_damage: I have unmapped pages under I/O in a box that punishes */
 
     XB_OP_SHARE, /* xb_share -> xb_shared */
     XB_OP_UNSHARE, /* xb_unshare: end access to refs of this handle; those in use go when they are released */
@@ -87,6 +89,12 @@ struct xb_welcome {
 struct xb_grant_ref {
     uint32_t domid;
     uint32_t ref;
+};
+
+struct xb_damage {
+    uint32_t domid; /* the first page's granter and ref */
+    uint32_t ref;
+    uint32_t pages;
 };
 
 struct xb_map_notify {

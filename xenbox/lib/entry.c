@@ -96,6 +96,8 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
     map->frame = entry->frame;
     map->is_readonly = is_readonly;
     map->notify = 0;
+    for (int kind = 0; kind < XB_IO_KINDS; kind++)
+        atomic_store(&map->io_refs[kind], 0);
     /* The bits say "in use" only of an entry that still permits what we do: its owner may be ending it. */
     do {
         if (!xb_grant_permits(word, entry->client->domid, is_readonly))

@@ -11,13 +11,7 @@
 #include "xenbox/lib/client.h"
 #include "xenbox/lib/toolcore.h"
 
-/* One map call: what one unmap call takes back. */
-struct region {
-    void *address;
-    uint32_t count;
-    bool has_notify; /* one page; the hypervisor process unmaps it */
-    uint32_t map[]; /* records */
-};
+struct region; /* gnttab_region.h */
 
 struct xengntdev_handle {
     struct client client;
@@ -27,7 +21,12 @@ struct xengntdev_handle {
     uint32_t *free_maps; /* stack of record indices that are free */
     uint32_t free_count;
     bool is_restricted;
+    _Atomic unsigned users; /* the program, and each region that I/O keeps after its unmap */
 };
+
+/* The last put closes the handle. No lock is needed, and none of the handle's may be held at the last put. */
+void gnttab_get(struct xengntdev_handle *handle);
+void gnttab_put(struct xengntdev_handle *handle);
 
 int gnttab_error(int error); /* sets errno from a negative errno, returns -1 */
 

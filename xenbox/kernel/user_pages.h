@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/*
+ * user_pages.h: the granted pages that this process has mapped, and the I/O that refers to them.
+ *
+ * What a kernel does in get_user_pages(): an address of the program becomes a page with one more reference, and
+ * whoever took the reference forgets the address. The registry is the process's: the library that maps grants
+ * (libxengnttab) adds to it, those that submit I/O (libaio, liburing) look up in it, so it lives in a library of
+ * its own. References are counted in the map records, too, where the hypervisor process finds them when this
+ * process dies.
+ *
+ * All functions may be called from any thread. A forked child has no mapping: its registry is empty.
+ */
+#ifndef XENBOX_KERNEL_USER_PAGES_H
+#define XENBOX_KERNEL_USER_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "xenbox/hv/layout.h"
+
+#define USER_PAGES_EXPORT __attribute__((visibility("default")))
+
+/* One map call. It belongs to the caller of user_mapping_add(), and stays where it is until it is released. */
+struct user_mapping {
+    uintptr_t address;
+    uint32_t pages;
+    bool is_readonly;
+    uint16_t domid; /* the domain of this process */
+    bool is_tainted; /* its pages were broken by an earlier unmap under I/O: no direct I/O (--punish) */
+    struct xb_tables *tables;
+    const uint32_t *map; /* index of the map record of each page */
+    /* The last I/O reference is gone, after user_mapping_remove() said that there was one. No lock is held. */
+    void (*release)(struct user_mapping *mapping);
+    /* The rest is the registry's. */
+    uint32_t io_refs;
+    bool is_leaving;
+};
+
+/* From here on I/O finds it. -ENOMEM. */
+USER_PAGES_EXPORT int user_mapping_add(struct user_mapping *mapping);
+
+/*
+ * From here on no I/O finds it. Never waits. True: nothing refers to it. False: I/O does, and release() is called
+ * when that is over, maybe before this function has returned.
+ */
+USER_PAGES_EXPORT bool user_mapping_remove(struct user_mapping *mapping);
+
+struct user_pages; /* references to the granted pages of a buffer */
+
+/*
+ * Takes a reference to each granted page that the buffers touch; *pins is NULL when there is none, and that is
+ * found out quickly. `is_write`: the I/O writes into the memory. `kind`: XB_IO_AIO or XB_IO_URING. -EFAULT: the
+ * pages are mapped read-only. -ENOMEM: no memory, or a box that was punished.
+ */
+USER_PAGES_EXPORT int user_pages_pin(const struct iovec *buffers, unsigned count, bool is_write,
+                                     enum xb_io_kind kind, struct user_pages **pins);
+USER_PAGES_EXPORT void user_pages_unpin(struct user_pages *pins);
+
+/* May any of these bytes be granted memory? Only "no" is certain; this is what ordinary I/O costs. */
+USER_PAGES_EXPORT bool user_pages_may_touch(const void *address, size_t bytes);
+
+/* Does any of these bytes lie in a granted mapping? */
+USER_PAGES_EXPORT bool user_pages_touch(const void *address, size_t bytes);
+
+/*
+ * Where I/O on pinned buffers really goes: the buffers again, cut where pages are not neighbours. Returns their
+ * number, or -E2BIG for more than `room`.
+ */
+USER_PAGES_EXPORT int user_pages_translate(const struct user_pages *pins, const struct iovec *buffers,
+                                           unsigned count, struct iovec *pieces, unsigned room);
+
+#endif
