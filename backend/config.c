@@ -67,6 +67,22 @@ static const struct setting {
       .initial = "auto",
       .choices = "auto|on|off",
       .help = "O_DIRECT for images. auto: where the file takes it; on: refuse files that do not." },
+    { .name = "data-method",
+      .type = SETTING_CHOICE,
+      .offset = offsetof(struct config, data_method),
+      .initial = "auto",
+      .choices = "auto|copy|persistent|map",
+      .help = "How data gets from and to the guests' pages. copy: the hypervisor copies. persistent: pages are mapped "
+              "once and kept where the frontend offers it, else copied. auto: what is best here, persistent at "
+              "present. map: pages are mapped and unmapped for each piece of data, for tests only." },
+    { .name = "persistent-pages",
+      .type = SETTING_NUMBER,
+      .offset = offsetof(struct config, persistent_pages),
+      .initial = "32768",
+      .unit = "pages",
+      .max = 1048576,
+      .help = "How many pages of guests at most are kept mapped, of all devices together. What is beyond is copied. "
+              "Each may take one of the process's mappings (vm.max_map_count)." },
     { .name = "on-exit",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, on_exit),

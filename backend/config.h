@@ -16,6 +16,7 @@
 /* In the order of the words that the table gives for them. */
 enum engine_kind { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_LIBAIO };
 enum direct_mode { DIRECT_AUTO, DIRECT_ON, DIRECT_OFF };
+enum data_method_setting { DATA_METHOD_AUTO, DATA_METHOD_COPY, DATA_METHOD_PERSISTENT, DATA_METHOD_MAP };
 enum exit_mode { EXIT_CLOSE, EXIT_KEEP };
 
 struct config {
@@ -24,6 +25,8 @@ struct config {
     unsigned int spin_us; /* how long a queue looks again before its worker sleeps */
     unsigned int engine; /* enum engine_kind */
     unsigned int direct; /* enum direct_mode: O_DIRECT */
+    unsigned int data_method; /* enum data_method_setting */
+    unsigned int persistent_pages; /* that may be kept mapped, of all devices together */
     unsigned int on_exit; /* enum exit_mode: what SIGTERM does to connected devices */
     unsigned int exit_timeout_s; /* how long a drain may take; 0: for ever */
     unsigned int log_level; /* enum log_level */

@@ -54,6 +54,7 @@ struct device_report {
     uint64_t worker;
     const char *engine;
     const char *data_method;
+    const char *data_method_reason;
     const char *abi;
     uint64_t ring_ref;
     uint64_t frontend_port;
@@ -65,6 +66,8 @@ struct device_report {
     uint64_t in_flight; /* taken from the ring, not answered */
     bool waits_for_buffer;
     uint64_t spin_limit_ns;
+    uint64_t pages_mapped; /* of the guest, kept */
+    char mapping_refusal[128]; /* why nothing more is mapped; empty: it may be */
     struct queue_counters counters;
 
     /* Its way. The family sets subject, the asker the rest. */

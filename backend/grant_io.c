@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * grant_io.c: batches of grant copies.
+ * grant_io.c: see grant_io.h. What is moved later is kept as the segments of a grant copy, whatever the method.
  */
 #include <config.h>
 
@@ -9,17 +9,32 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid)
+const char *grant_io_method_name(enum grant_io_method method)
+{
+    static const char *const names[] = {
+        [GRANT_IO_COPY] = "copy",
+        [GRANT_IO_PERSISTENT] = "persistent",
+        [GRANT_IO_MAP] = "map",
+    };
+
+    return names[method];
+}
+
+int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid, enum grant_io_method method,
+                  const char *label)
 {
     io->gnttab = gnttab;
     io->domid = domid;
+    io->method = method;
     io->count = 0;
     if (!io->pieces)
         io->pieces = calloc(GRANT_IO_PIECES, sizeof(*io->pieces));
     if (!io->errors)
         io->errors = calloc(GRANT_IO_PIECES, sizeof(*io->errors));
-    if (!io->pieces || !io->errors) {
+    if (!io->pieces || !io->errors ||
+        (method == GRANT_IO_PERSISTENT && grant_cache_init(&io->cache, gnttab, domid, label))) {
         grant_io_fini(io);
         return -ENOMEM;
     }
@@ -28,13 +43,14 @@ int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid)
 
 void grant_io_release(struct grant_io *io)
 {
+    grant_cache_release(&io->cache);
     io->gnttab = NULL;
     io->count = 0;
 }
 
 void grant_io_fini(struct grant_io *io)
 {
-    grant_io_release(io);
+    grant_cache_fini(&io->cache);
     free(io->pieces);
     free(io->errors);
     memset(io, 0, sizeof(*io));
@@ -55,11 +71,23 @@ static struct xengnttab_grant_copy_segment *piece_add(struct grant_io *io, uint3
     return piece;
 }
 
+/* The page, when it is mapped already. */
+static char *find(const struct grant_io *io, uint32_t ref)
+{
+    return io->method == GRANT_IO_PERSISTENT ? grant_cache_find(&io->cache, ref) : NULL;
+}
+
 void grant_io_get(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint32_t length_bytes, void *to,
                   int *error)
 {
-    struct xengnttab_grant_copy_segment *piece = piece_add(io, length_bytes, GNTCOPY_source_gref, error);
+    const char *page = find(io, ref);
+    struct xengnttab_grant_copy_segment *piece;
 
+    if (page) {
+        memcpy(to, page + offset_bytes, length_bytes);
+        return;
+    }
+    piece = piece_add(io, length_bytes, GNTCOPY_source_gref, error);
     piece->source.foreign.ref = ref;
     piece->source.foreign.offset = (uint16_t)offset_bytes;
     piece->source.foreign.domid = io->domid;
@@ -69,12 +97,75 @@ void grant_io_get(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint
 void grant_io_put(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint32_t length_bytes,
                   const void *from, int *error)
 {
-    struct xengnttab_grant_copy_segment *piece = piece_add(io, length_bytes, GNTCOPY_dest_gref, error);
+    char *page = find(io, ref);
+    struct xengnttab_grant_copy_segment *piece;
 
+    if (page) {
+        memcpy(page + offset_bytes, from, length_bytes);
+        return;
+    }
+    piece = piece_add(io, length_bytes, GNTCOPY_dest_gref, error);
     piece->source.virt = (void *)from;
     piece->dest.foreign.ref = ref;
     piece->dest.foreign.offset = (uint16_t)offset_bytes;
     piece->dest.foreign.domid = io->domid;
+}
+
+void grant_io_touch(struct grant_io *io, uint32_t ref, int *error)
+{
+    if (!find(io, ref))
+        grant_io_get(io, ref, 0, sizeof(io->touched), &io->touched, error);
+}
+
+static bool is_get(const struct xengnttab_grant_copy_segment *piece)
+{
+    return piece->flags == GNTCOPY_source_gref;
+}
+
+static uint32_t piece_ref(const struct xengnttab_grant_copy_segment *piece)
+{
+    return is_get(piece) ? piece->source.foreign.ref : piece->dest.foreign.ref;
+}
+
+/* By a mapping of its own. False: there is none, and a grant copy shall say what is wrong. */
+static bool piece_map(struct grant_io *io, struct xengnttab_grant_copy_segment *piece)
+{
+    char *page = xengnttab_map_grant_ref(io->gnttab, io->domid, piece_ref(piece),
+                                         is_get(piece) ? PROT_READ : PROT_READ | PROT_WRITE);
+
+    if (!page)
+        return false;
+    if (is_get(piece))
+        memcpy(piece->dest.virt, page + piece->source.foreign.offset, piece->len);
+    else
+        memcpy(page + piece->dest.foreign.offset, piece->source.virt, piece->len);
+    xengnttab_unmap(io->gnttab, page, 1);
+    return true;
+}
+
+/* Moves what can be mapped and closes the gaps; how many pieces are left. */
+static unsigned int map_pieces(struct grant_io *io, unsigned int count)
+{
+    unsigned int left = 0;
+
+    for (unsigned int i = 0; i < count; i++) {
+        if (piece_map(io, &io->pieces[i]))
+            continue;
+        io->errors[left] = io->errors[i];
+        io->pieces[left++] = io->pieces[i];
+    }
+    return left;
+}
+
+/* What was copied well is mapped for the next time. */
+static void keep_pieces(struct grant_io *io, unsigned int count)
+{
+    uint32_t refs[GRANT_IO_PIECES], good = 0;
+
+    for (unsigned int i = 0; i < count; i++)
+        if (io->pieces[i].status == GNTST_okay)
+            refs[good++] = piece_ref(&io->pieces[i]);
+    grant_cache_add(&io->cache, refs, good);
 }
 
 void grant_io_run(struct grant_io *io)
@@ -85,9 +176,13 @@ void grant_io_run(struct grant_io *io)
     if (count == 0)
         return;
     io->count = 0;
-    if (xengnttab_grant_copy(io->gnttab, count, io->pieces))
+    if (io->method == GRANT_IO_MAP)
+        count = map_pieces(io, count);
+    if (count > 0 && xengnttab_grant_copy(io->gnttab, count, io->pieces))
         failure = errno ? -errno : -EIO;
     for (unsigned int i = 0; i < count; i++)
         if (io->pieces[i].status != GNTST_okay && *io->errors[i] == 0)
             *io->errors[i] = failure;
+    if (io->method == GRANT_IO_PERSISTENT)
+        keep_pieces(io, count);
 }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * grant_io.h: moving data between a guest's granted pages and memory of ours. One pair of calls, get (before a
- * write) and put (after a read), collects pieces; grant_io_run moves them all with one system call. How they
- * move is decided here and nowhere else; the method is grant copy, which is safe with any engine and any death.
+ * write) and put (after a read), collects pieces; grant_io_run moves what has not moved yet. How they move is
+ * decided here and nowhere else:
+ *
+ *   copy        the hypervisor copies, a batch with one system call. Safe with any engine and any death.
+ *   persistent  pages are mapped when they are first used and kept (grant_cache.h); data is copied from and to
+ *               the mappings without a system call. A page that is not mapped is copied by the hypervisor, and
+ *               mapped afterwards if that went well: so a bad grant fails as it does with copy, and costs no more.
+ *   map         a page is mapped and unmapped for each piece: for tests and measurements.
  *
  * Worker's thread only. The guest may revoke a grant or change a page at any time: a piece then fails, or moves
  * whatever was there, and nothing else happens.
@@ -13,21 +19,32 @@
 #include <stdint.h>
 #include <xengnttab.h>
 
-#define GRANT_IO_PIECES 352u /* of one batch: a ring full of requests with all their segments */
+#include "backend/grant_cache.h"
+
+#define GRANT_IO_PIECES 64u /* of one system call */
+
+enum grant_io_method { GRANT_IO_COPY, GRANT_IO_PERSISTENT, GRANT_IO_MAP };
 
 struct grant_io {
     xengnttab_handle *gnttab;
     uint16_t domid; /* whose grants */
+    enum grant_io_method method;
     unsigned int count;
     struct xengnttab_grant_copy_segment *pieces;
     int **errors; /* piece i: where its failure goes */
+    struct grant_cache cache; /* persistent */
+    uint64_t touched; /* where the bytes of grant_io_touch go */
 };
 
-/* A struct that is zeroed, or released: then its memory is used again. 0 or -ENOMEM. */
-int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid);
-/* On the thread that made it: everything that is the guest's goes, the memory stays. Safe on zeroes and twice. */
+/*
+ * A zeroed struct, or one that was released: its arrays are used again. 0 or -ENOMEM. label, for the log, stays
+ * valid until the release.
+ */
+int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid, enum grant_io_method method,
+                  const char *label);
+/* Lets go of the handle and of every mapping, and keeps the memory. Nothing uses the guest's pages any more. */
 void grant_io_release(struct grant_io *io);
-/* The memory, too; any thread when it was released. Safe on zeroes and twice. */
+/* Safe on zeroes and twice. */
 void grant_io_fini(struct grant_io *io);
 
 /*
@@ -39,7 +56,11 @@ void grant_io_get(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint
                   int *error);
 void grant_io_put(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint32_t length_bytes,
                   const void *from, int *error);
+/* Resolves a grant for whom its data does not matter: fails as a get would. */
+void grant_io_touch(struct grant_io *io, uint32_t ref, int *error);
 /* Moves what was collected. Every piece's status is looked at by itself. */
 void grant_io_run(struct grant_io *io);
+
+const char *grant_io_method_name(enum grant_io_method method);
 
 #endif

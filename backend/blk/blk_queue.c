@@ -15,6 +15,7 @@
 #include "backend/blk/blk_queue.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <event2/event.h>
 
 #include "backend/config.h"
@@ -230,6 +231,8 @@ void blk_queue_inspect(const struct blk_queue *queue, struct device_report *repo
     report->in_flight = queue->owed;
     report->waits_for_buffer = queue->waiter.is_waiting;
     report->spin_limit_ns = queue->spin.limit_ns;
+    report->pages_mapped = queue->grants.cache.count;
+    memcpy(report->mapping_refusal, queue->grants.cache.refusal, sizeof(report->mapping_refusal));
     report->counters = queue->counters;
 }
 

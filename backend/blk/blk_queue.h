@@ -40,6 +40,8 @@ struct blk_queue {
     struct inflight_identity identity; /* whose ring, which ref, port and layout */
     const char *inflight_path;
     char label[64]; /* "vbd 3/51712 q0" */
+    enum grant_io_method method;
+    const char *method_reason; /* a literal */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
     void (*on_stopped)(struct blk_queue *queue); /* once a stop; the queue may be freed */

@@ -125,7 +125,7 @@ int blk_queue_start(struct blk_queue *queue)
     if (ret)
         goto fail;
     event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
-    ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid);
+    ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
     if (ret) {
         blk_queue_say(queue, "no memory for a queue");
         goto fail;

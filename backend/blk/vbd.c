@@ -21,6 +21,7 @@
 #include "backend/blk/vbd_private.h"
 #include "backend/config.h"
 #include "backend/daemon.h"
+#include "backend/data_method.h"
 #include "backend/disk/disk.h"
 #include "backend/offload.h"
 #include "backend/slot.h"
@@ -217,6 +218,10 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     };
     memcpy(queue->identity.generation, device->generation, sizeof(queue->identity.generation));
     snprintf(queue->label, sizeof(queue->label), "%s q0", device->label);
+    queue->method = data_method_choose(&(struct data_method_facts){ .setting = config_get()->data_method,
+                                                                    .is_offered = keys->is_persistent_offered,
+                                                                    .is_accepted = keys->is_persistent },
+                                       &queue->method_reason);
     queue->is_adopting = device->is_adopting;
     queue->on_broken = on_broken;
     queue->on_stopped = on_stopped;
@@ -242,8 +247,9 @@ static void vbd_connect(struct device *device)
         device_done(device, ret, "%s", vbd->reason);
         return;
     }
-    log_info(device->label, "ring ref %u, event channel %u, %s, worker %u", keys.ring_ref, keys.event_channel,
-             blkif_abi_name(keys.abi), vbd->queue.worker->index);
+    log_info(device->label, "ring ref %u, event channel %u, %s, worker %u, data method %s", keys.ring_ref,
+             keys.event_channel, blkif_abi_name(keys.abi), vbd->queue.worker->index,
+             grant_io_method_name(vbd->queue.method));
     vbd->to_worker.deliver = start_queue;
     mailbox_post(&vbd->queue.worker->mailbox, &vbd->to_worker);
 }

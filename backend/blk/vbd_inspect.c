@@ -62,7 +62,8 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         report->has_queue = true;
         report->worker = queue->worker->index;
         report->engine = engine_name(queue->worker->engine);
-        report->data_method = "copy";
+        report->data_method = grant_io_method_name(queue->method);
+        report->data_method_reason = queue->method_reason;
         report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
         report->ring_ref = queue->identity.ring_ref;
         report->frontend_port = queue->identity.remote_port;

@@ -12,9 +12,13 @@
 #include <string.h>
 #include <xen/event_channel.h>
 
+#include "backend/config.h"
 #include "backend/daemon.h"
+#include "backend/data_method.h"
 #include "backend/device_keys.h"
 #include "common/blkif_request.h"
+
+#define PERSISTENT_KEY "feature-persistent" /* both ends have it */
 
 int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_keys *keys, char *reason,
                             size_t reason_size)
@@ -72,6 +76,12 @@ int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys
         return device_keys_fail_value(ret, dir, "protocol",
                                       XEN_IO_PROTO_ABI_X86_64 " or " XEN_IO_PROTO_ABI_X86_32, reason,
                                       reason_size);
+    ret = xenbus_read_bool(daemon_xs(), XBT_NULL, dir, PERSISTENT_KEY, &keys->is_persistent);
+    if (ret)
+        return device_keys_fail_value(ret, dir, PERSISTENT_KEY, "0 or 1", reason, reason_size);
+    ret = xenbus_read_bool(daemon_xs(), XBT_NULL, device->path, PERSISTENT_KEY, &keys->is_persistent_offered);
+    if (ret)
+        return device_keys_fail_value(ret, device->path, PERSISTENT_KEY, "0 or 1", reason, reason_size);
     return 0;
 }
 
@@ -80,10 +90,11 @@ int vbd_keys_publish_features(const struct device *device, const struct disk_geo
 {
     const struct device_node nodes[] = {
         { "feature-max-indirect-segments", BLKIF_SEGMENTS_MAX },
+        { PERSISTENT_KEY, data_method_offers(config_get()->data_method) },
         { "feature-flush-cache", 1 }, /* last: may be left out */
     };
 
-    return device_keys_publish(device, nodes, geometry->can_flush ? 2 : 1, "features", reason, reason_size);
+    return device_keys_publish(device, nodes, geometry->can_flush ? 3 : 2, "features", reason, reason_size);
 }
 
 int vbd_keys_publish_properties(const struct device *device, const struct vbd_toolstack_keys *keys,

@@ -24,6 +24,8 @@ struct vbd_frontend_keys {
     uint32_t ring_ref;
     uint32_t event_channel;
     enum blkif_abi abi;
+    bool is_persistent; /* pages that were used may stay mapped */
+    bool is_persistent_offered; /* by the backend, this daemon or the one before */
 };
 
 int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_keys *keys, char *reason,

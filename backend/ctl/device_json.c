@@ -60,6 +60,8 @@ static const struct field {
     FIELD(PART_FIGURES, FIELD_NUMBER, in_flight),
     FIELD(PART_FIGURES, FIELD_FACT, waits_for_buffer),
     FIELD(PART_FIGURES, FIELD_NUMBER, spin_limit_ns),
+    FIELD(PART_FIGURES, FIELD_NUMBER, pages_mapped),
+    FIELD(PART_FIGURES, FIELD_ARRAY, mapping_refusal),
     COUNTER(reads),
     COUNTER(writes),
     COUNTER(flushes),

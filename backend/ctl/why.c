@@ -14,8 +14,7 @@
 
 static const char *method_reason(const struct device_report *report)
 {
-    return report->has_queue ? "grant copy works with every engine and outlives every death"
-                             : "the device has no ring now";
+    return report->has_queue ? report->data_method_reason : "the device has no ring now";
 }
 
 static const char *engine_reason(const struct device_report *report)
@@ -48,7 +47,7 @@ json_t *command_why(const struct survey *survey)
     static const char *const fields[] = { "device",     "state",     "frontend_state",
                                           "waits_for",  "target",    "disk_kind",
                                           "engine",     "is_direct", "data_method",
-                                          "last_error", NULL };
+                                          "pages_mapped", "mapping_refusal", "last_error", NULL };
     const struct device_report *report = &survey->devices[0];
     json_t *object = device_json(report, fields);
 

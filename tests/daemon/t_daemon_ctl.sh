@@ -64,7 +64,7 @@ until ctl -j show vbd "$DOM/$VDEV" >"$SCRATCH/show" && jq -e '.frontend_state ==
     [ $((tries += 1)) -lt 200 ] || fail "the frontend's state is $(jq .frontend_state "$SCRATCH/show")"
 done
 [ "$(jq -c '[.device, .state, .frontend_state, .data_method, .queue_state, .abi != null, .ring_ref != null]' "$SCRATCH/show")" = \
-    "[\"vbd $DOM/$VDEV\",\"Connected\",\"Connected\",\"copy\",\"running\",true,true]" ]
+    "[\"vbd $DOM/$VDEV\",\"Connected\",\"Connected\",\"persistent\",\"running\",true,true]" ]
 
 # Progress, seen from the outside: the figure has grown.
 figure() {
@@ -90,7 +90,7 @@ ctl workers | grep -q '^WORKER  QUEUES  ENGINE'
 ctl channels | grep -q "vbd $DOM/$VDEV"
 ctl stats | grep -q "^vbd $DOM/$VDEV"
 ctl --prometheus stats | grep -q "^xensplit_requests_total{device=\"vbd $DOM/$VDEV\",operation=\"read\"} [1-9]"
-ctl why "$DOM/$VDEV" | grep -q '^data_method_reason  grant copy works'
+ctl why "$DOM/$VDEV" | grep -q '^data_method_reason  both ends offer'
 
 say "garbage, and more than a request may have"
 ask $'hello\n' | grep -q 'expected a line with a JSON object'

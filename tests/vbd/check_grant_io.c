@@ -43,7 +43,7 @@ static int setup(void **state)
     for (unsigned int i = 0; i < PAGES * 4096; i++)
         f->writable[i] = (unsigned char)(i / 4096 * 16 + i % 13);
     *state = f;
-    return grant_io_init(&f->io, f->gnttab, 0);
+    return grant_io_init(&f->io, f->gnttab, 0, GRANT_IO_COPY, "test");
 }
 
 static int teardown(void **state)
@@ -164,6 +164,162 @@ static void test_batches_may_be_longer_than_the_array(void **state)
         assert_memory_equal(f->memory + i * 16, f->writable + i % PAGES * 4096, 16);
 }
 
+static void use_method(struct fixture *f, enum grant_io_method method)
+{
+    grant_io_release(&f->io);
+    assert_int_equal(grant_io_init(&f->io, f->gnttab, 0, method, "test"), 0);
+}
+
+static int get(struct fixture *f, uint32_t ref, uint32_t offset, void *to)
+{
+    int error = 0;
+
+    grant_io_get(&f->io, ref, offset, 512, to, &error);
+    grant_io_run(&f->io);
+    return error;
+}
+
+static int put(struct fixture *f, uint32_t ref, uint32_t offset, const void *from)
+{
+    int error = 0;
+
+    grant_io_put(&f->io, ref, offset, 512, from, &error);
+    grant_io_run(&f->io);
+    return error;
+}
+
+/* Catalogue H11: one workload, good and bad grants, gives the same data and the same errors whichever way it moves. */
+static void test_h11_all_methods_agree(void **state)
+{
+    static const enum grant_io_method methods[] = { GRANT_IO_COPY, GRANT_IO_PERSISTENT, GRANT_IO_MAP };
+    static unsigned char first[sizeof(((struct fixture *)0)->memory)], first_pages[PAGES * 4096];
+    static int first_errors[2048];
+    struct fixture *f = *state;
+    unsigned char *initial = malloc(PAGES * 4096);
+
+    memcpy(initial, f->writable, PAGES * 4096);
+    for (unsigned int m = 0; m < 3; m++) {
+        uint64_t random = 88172645463325252u;
+        int errors[2048];
+
+        memcpy(f->writable, initial, PAGES * 4096);
+        memset(f->memory, 0, sizeof(f->memory));
+        use_method(f, methods[m]);
+        for (unsigned int i = 0; i < 2048; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            uint32_t kind = random >> 60, page = (random >> 40) % PAGES, sector = (random >> 33) % 8;
+            uint32_t ref = kind == 0 ? UNGRANTED_REF : kind == 1 ? f->readonly_ref : f->refs[page];
+            unsigned char *own = f->memory + (random >> 20) % (PAGES * 8) * 512;
+
+            errors[i] = random >> 59 & 1 ? get(f, ref, sector * 512, own) : put(f, ref, sector * 512, own);
+        }
+        if (m == 0) {
+            memcpy(first, f->memory, sizeof(first));
+            memcpy(first_pages, f->writable, sizeof(first_pages));
+            memcpy(first_errors, errors, sizeof(errors));
+        }
+        assert_memory_equal(first, f->memory, sizeof(first));
+        assert_memory_equal(first_pages, f->writable, sizeof(first_pages));
+        assert_memory_equal(first_errors, errors, sizeof(errors));
+    }
+    free(initial);
+}
+
+static void test_persistent_maps_what_was_used_once(void **state)
+{
+    struct fixture *f = *state;
+
+    use_method(f, GRANT_IO_PERSISTENT);
+    assert_null(grant_cache_find(&f->io.cache, f->refs[0]));
+    for (unsigned int round = 0; round < 3; round++)
+        for (unsigned int i = 0; i < PAGES; i++)
+            assert_int_equal(get(f, f->refs[i], 512, f->memory), 0);
+    assert_int_equal(f->io.cache.count, PAGES);
+    assert_memory_equal(grant_cache_find(&f->io.cache, f->refs[3]), f->writable + 3 * 4096, 4096);
+    memset(f->memory, 0x5a, 512);
+    assert_int_equal(put(f, f->refs[3], 0, f->memory), 0);
+    assert_int_equal(f->writable[3 * 4096 + 511], 0x5a);
+    grant_io_release(&f->io); /* catalogue C08, C17: the teardown finds every page given back */
+    assert_int_equal(f->io.cache.count, 0);
+    assert_null(grant_cache_find(&f->io.cache, f->refs[3]));
+    assert_int_equal(grant_io_init(&f->io, f->gnttab, 0, GRANT_IO_PERSISTENT, "test"), 0);
+    assert_int_equal(get(f, f->refs[3], 0, f->memory), 0);
+}
+
+static void test_persistent_maps_no_grant_that_failed(void **state)
+{
+    struct fixture *f = *state;
+    int error = 0;
+
+    use_method(f, GRANT_IO_PERSISTENT);
+    for (unsigned int i = 0; i < 100; i++) {
+        assert_int_equal(get(f, UNGRANTED_REF + i, 0, f->memory), -EFAULT);
+        assert_int_equal(put(f, f->readonly_ref, 0, f->memory), -EFAULT);
+    }
+    assert_int_equal(f->io.cache.failures, 0);
+    grant_io_touch(&f->io, UNGRANTED_REF, &error);
+    grant_io_touch(&f->io, f->refs[5], &error);
+    grant_io_run(&f->io);
+    assert_int_equal(error, -EFAULT);
+    assert_non_null(grant_cache_find(&f->io.cache, f->refs[5])); /* its own piece was good */
+}
+
+/* Readable, so it can be copied from; but what is kept is mapped writable, and that it is not. */
+static void test_a_grant_that_cannot_be_mapped_is_copied(void **state)
+{
+    struct fixture *f = *state;
+
+    use_method(f, GRANT_IO_PERSISTENT);
+    for (unsigned int i = 0; i < 100; i++)
+        assert_int_equal(get(f, f->readonly_ref, 0, f->memory), 0);
+    assert_int_equal(f->io.cache.count, 0);
+    assert_string_not_equal(f->io.cache.refusal, ""); /* it is not tried for ever */
+    assert_int_equal(get(f, f->refs[0], 0, f->memory), 0);
+}
+
+static void test_the_budget_refuses_and_says_so(void **state)
+{
+    struct fixture *f = *state;
+
+    use_method(f, GRANT_IO_PERSISTENT);
+    grant_cache_set_budget(3);
+    for (unsigned int i = 0; i < PAGES; i++)
+        assert_int_equal(get(f, f->refs[i], 0, f->memory + i * 512), 0);
+    assert_int_equal(f->io.cache.count, 3);
+    assert_non_null(strstr(f->io.cache.refusal, "3 pages of all devices"));
+    assert_memory_equal(f->memory + 7 * 512, f->writable + 7 * 4096, 512);
+    use_method(f, GRANT_IO_PERSISTENT); /* the release gave them back */
+    for (unsigned int i = 0; i < 3; i++)
+        assert_int_equal(get(f, f->refs[i], 0, f->memory), 0);
+    assert_int_equal(f->io.cache.count, 3);
+    assert_string_equal(f->io.cache.refusal, "");
+    grant_cache_set_budget(GRANT_CACHE_BUDGET);
+}
+
+static void test_a_ring_has_its_own_limit(void **state)
+{
+    const uint32_t count = GRANT_CACHE_REFS + 40;
+    uint32_t *refs = calloc(count, sizeof(*refs));
+    struct fixture *f = *state;
+    uint32_t *pages;
+
+    pages = xengntshr_share_pages(f->gntshr, 0, (int)count, refs, 1);
+    assert_non_null(pages);
+    use_method(f, GRANT_IO_PERSISTENT);
+    for (uint32_t i = 0; i < count; i++)
+        pages[i * 1024] = i;
+    for (unsigned int round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(get(f, refs[i], 0, f->memory), 0);
+            assert_int_equal(*(uint32_t *)f->memory, i);
+        }
+    assert_int_equal(f->io.cache.count, GRANT_CACHE_REFS);
+    assert_non_null(strstr(f->io.cache.refusal, "a ring"));
+    grant_io_release(&f->io);
+    assert_int_equal(xengntshr_unshare(f->gntshr, pages, count), 0);
+    free(refs);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -172,6 +328,12 @@ int main(void)
         TEST(test_memory_may_cross_its_own_pages),        TEST(test_c05_c06_each_piece_stands_for_itself),
         TEST(test_c06_the_first_failure_stays),           TEST(test_readonly_grants_are_not_written),
         TEST(test_batches_may_be_longer_than_the_array),
+        TEST(test_h11_all_methods_agree),
+        TEST(test_persistent_maps_what_was_used_once),
+        TEST(test_persistent_maps_no_grant_that_failed),
+        TEST(test_a_grant_that_cannot_be_mapped_is_copied),
+        TEST(test_the_budget_refuses_and_says_so),
+        TEST(test_a_ring_has_its_own_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

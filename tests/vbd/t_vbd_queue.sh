@@ -3,7 +3,7 @@
 # The parts of the block path that need grants and event channels, each with both ends in one process.
 . "$(dirname "$0")/../functions.sh"
 
-box_up
+box_up --limit gntalloc-pages=2048
 for check in check_grant_io check_blk_queue; do
     say "$check"
     in_dom0 "$XS_BUILDDIR/tests/vbd/$check"
