@@ -42,6 +42,7 @@ struct blk_queue {
     char label[64]; /* "vbd 3/51712 q0" */
     enum grant_io_method method;
     const char *method_reason; /* a literal */
+    bool is_void; /* the disk has no data: requests are checked and answered */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
     void (*on_stopped)(struct blk_queue *queue); /* once a stop; the queue may be freed */

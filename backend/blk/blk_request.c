@@ -48,6 +48,8 @@ bool blk_request_accept(struct blk_request *request)
         io->iov_count = 0;
         return true;
     }
+    if (queue->is_void)
+        return true;
     request->data = disk_window(queue->disk, io->op, io->offset_bytes, io->length_bytes);
     request->is_window = request->data != NULL;
     if (!request->data)
@@ -64,12 +66,25 @@ static bool has_work(const struct blk_request *request, enum disk_op op)
     return request->verdict == BLKIF_VERDICT_OK && !request->error && request->io.op == op;
 }
 
+/* No data moves, but a request with a bad grant fails on this disk as on any other. */
+static void touch(struct blk_request *request, struct grant_io *grants)
+{
+    const struct blkif_command *command = &request->record->command;
+
+    if (request->verdict != BLKIF_VERDICT_OK || request->io.op == DISK_FLUSH)
+        return;
+    for (unsigned int i = 0; i < command->segment_count; i++)
+        grant_io_touch(grants, command->seg[i].gref, &request->error);
+}
+
 void blk_request_fill(struct blk_request *request, struct grant_io *grants)
 {
     const struct blkif_command *command = &request->record->command;
     char *at = request->data;
 
-    if (!has_work(request, DISK_WRITE))
+    if (request->queue->is_void)
+        touch(request, grants);
+    if (!at || !has_work(request, DISK_WRITE))
         return;
     for (unsigned int i = 0; i < command->segment_count; i++) {
         const struct blkif_request_segment *segment = &command->seg[i];
@@ -86,7 +101,7 @@ void blk_request_empty(struct blk_request *request, struct grant_io *grants)
     const struct blkif_command *command = &request->record->command;
     const char *at = request->data;
 
-    if (!has_work(request, DISK_READ))
+    if (!at || !has_work(request, DISK_READ))
         return;
     for (unsigned int i = 0; i < command->segment_count; i++) {
         const struct blkif_request_segment *segment = &command->seg[i];
@@ -103,6 +118,8 @@ bool blk_request_submit(struct blk_request *request)
     struct blk_queue *queue = request->queue;
 
     if (request->verdict != BLKIF_VERDICT_OK || request->error || request->is_window)
+        return false;
+    if (queue->is_void && request->io.op != DISK_FLUSH)
         return false;
     disk_submit(queue->disk, queue->worker->engine, &request->io);
     return true;

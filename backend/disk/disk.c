@@ -96,7 +96,7 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
         *result = disk;
         return 0;
     }
-    snprintf(reason, reason_size, "params: expected an absolute path, null:SIZE or mem:SIZE, found \"%s\"",
+    snprintf(reason, reason_size, "params: expected an absolute path, null:SIZE[,zero=off] or mem:SIZE, found \"%s\"",
              spec);
     return -EINVAL;
 }

@@ -49,10 +49,11 @@ struct disk_geometry {
     bool can_flush;
     bool is_volatile; /* contents go with the daemon: cannot be taken over by a restarted one */
     bool is_direct; /* I/O bypasses the page cache */
+    bool is_void; /* has no data: no read delivers any, no write needs any */
 };
 
 /*
- * Opens what the spec names: "/path" (raw file or block device), "null:SIZE" or "mem:SIZE". On failure returns
+ * Opens what the spec names: "/path" (raw file or block device), "null:SIZE[,zero=off]" or "mem:SIZE". On failure returns
  * negative errno and a reason that says what was expected and what was found. May block, for patience_ms when
  * somebody else, perhaps the last I/O of a daemon that died, has the file locked.
  */

@@ -31,7 +31,7 @@ struct disk_kind {
 };
 
 extern const struct disk_kind disk_kind_raw; /* argument: absolute path */
-extern const struct disk_kind disk_kind_null; /* argument: size */
+extern const struct disk_kind disk_kind_null; /* argument: size, and perhaps ",zero=off" */
 extern const struct disk_kind disk_kind_mem; /* argument: size */
 
 /* "64M": decimal digits and at most one of K, M, G, T; a positive multiple of 512. 0 or -EINVAL. */

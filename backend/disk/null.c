@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * null.c: a disk that reads as zeroes and forgets what is written, to measure everything else. Data still moves:
- * reads come from a window of zeroes, writes end in the caller's own buffer.
+ * null.c: a disk that forgets what is written, to measure everything else. It reads as zeroes, which come from a
+ * window of them; with zero=off it has no data at all, and a read leaves the guest's pages as they are.
  */
 #include <config.h>
 
@@ -17,8 +17,14 @@
 
 static int null_open(struct disk *disk, const char *argument, char *reason, size_t reason_size)
 {
-    int ret = disk_size_open(disk, argument, reason, reason_size);
+    static const char no_zeroes[] = ",zero=off";
+    size_t length = strlen(argument), tail = sizeof(no_zeroes) - 1;
+    char size[32];
+    int ret;
 
+    disk->geometry.is_void = length >= tail && strcmp(argument + length - tail, no_zeroes) == 0;
+    snprintf(size, sizeof(size), "%.*s", (int)(disk->geometry.is_void ? length - tail : length), argument);
+    ret = disk_size_open(disk, size, reason, reason_size);
     if (ret)
         return ret;
     disk->memory = mmap(NULL, NULL_WINDOW_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -36,12 +42,13 @@ static void null_close(struct disk *disk)
 
 static void *null_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
 {
-    return op == DISK_READ && length_bytes <= NULL_WINDOW_BYTES ? disk->memory : NULL;
+    return op == DISK_READ && !disk->geometry.is_void && length_bytes <= NULL_WINDOW_BYTES ? disk->memory
+                                                                                           : NULL;
 }
 
 static void null_submit(struct disk *disk, struct engine *engine, struct disk_io *io)
 {
-    if (io->op == DISK_READ)
+    if (io->op == DISK_READ && !disk->geometry.is_void)
         for (unsigned int i = 0; i < io->iov_count; i++)
             memset(io->iov[i].iov_base, 0, io->iov[i].iov_len);
     engine_finish(engine, io, 0);

@@ -270,6 +270,25 @@ static void test_null_reads_zeroes_and_takes_writes(void **state)
     assert_false(disk_geometry(f->disk)->is_volatile);
 }
 
+static void test_null_without_zeroes_has_no_data(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(spec_open(f, "null:64K", false), 0);
+    assert_false(disk_geometry(f->disk)->is_void);
+    disk_close(f->disk);
+    f->disk = NULL;
+    refused(f, "null:64K,zero=on", false, -EINVAL, "expected a size");
+    refused(f, "null:,zero=off", false, -EINVAL, "expected a size");
+    assert_int_equal(spec_open(f, "null:64K,zero=off", false), 0);
+    assert_true(disk_geometry(f->disk)->is_void);
+    assert_int_equal(disk_geometry(f->disk)->size_bytes, 65536);
+    assert_null(disk_window(f->disk, DISK_READ, 0, 512));
+    assert_int_equal(submit(f, DISK_READ, 65536, 512), -EINVAL); /* the end is where it was */
+    assert_int_equal(submit(f, DISK_READ, 0, 512), 0);
+    assert_int_equal(submit(f, DISK_FLUSH, 0, 0), 0);
+}
+
 static void test_mem_is_its_own_window(void **state)
 {
     struct fixture *f = *state;
@@ -294,6 +313,7 @@ int main(void)
         TEST(test_c23_no_fallback_makes_a_readonly_disk_writable),
         TEST(test_checkpoint_holds_requests_against_the_geometry),
         TEST(test_null_reads_zeroes_and_takes_writes),
+        TEST(test_null_without_zeroes_has_no_data),
         TEST(test_mem_is_its_own_window),
     };
 

@@ -246,6 +246,26 @@ static void test_persistent_maps_what_was_used_once(void **state)
     assert_int_equal(get(f, f->refs[3], 0, f->memory), 0);
 }
 
+/* One call maps them all, and each is its own page. */
+static void test_persistent_maps_a_batch(void **state)
+{
+    struct fixture *f = *state;
+    int error = 0;
+
+    use_method(f, GRANT_IO_PERSISTENT);
+    for (unsigned int round = 0; round < 2; round++) {
+        memset(f->memory, 0, sizeof(f->memory));
+        for (unsigned int i = 0; i < PAGES; i++)
+            grant_io_get(&f->io, f->refs[i], 0, 4096, f->memory + i * 4096, &error);
+        grant_io_get(&f->io, f->refs[0], 0, 512, f->memory, &error);
+        grant_io_run(&f->io);
+        assert_int_equal(error, 0);
+        assert_memory_equal(f->memory, f->writable, PAGES * 4096);
+        assert_int_equal(f->io.cache.count, PAGES);
+        assert_int_equal(f->io.cache.extent_count, 1);
+    }
+}
+
 static void test_persistent_maps_no_grant_that_failed(void **state)
 {
     struct fixture *f = *state;
@@ -330,6 +350,7 @@ int main(void)
         TEST(test_batches_may_be_longer_than_the_array),
         TEST(test_h11_all_methods_agree),
         TEST(test_persistent_maps_what_was_used_once),
+        TEST(test_persistent_maps_a_batch),
         TEST(test_persistent_maps_no_grant_that_failed),
         TEST(test_a_grant_that_cannot_be_mapped_is_copied),
         TEST(test_the_budget_refuses_and_says_so),

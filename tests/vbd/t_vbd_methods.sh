@@ -11,9 +11,15 @@ why() {
     xensplit --run-dir "$SCRATCH/xensplit" -j why "$DOM/$VDEV" | jq -r ".$1"
 }
 
+# How many live mappings the box has.
+maps() {
+    xenbox check | grep -o '[0-9]* maps'
+}
+
 # connected OPTION... -- COMMAND...: runs the command while a frontend with these options does I/O.
 connected() {
-    local options=() load
+    local options=() load idle
+    idle=$(maps)
     while [ "$1" != -- ]; do
         options+=("$1")
         shift
@@ -29,7 +35,7 @@ connected() {
     kill -TERM "$load"
     wait "$load" || :
     wait_store "/local/domain/0/backend/vbd/$DOM/$VDEV/state" 6
-    xenbox check >/dev/null || fail "something is left mapped"
+    [ "$(maps)" = "$idle" ] || fail "$(maps) maps are left, $idle were there before"
 }
 
 expect() { # METHOD REASON MAPPED
