@@ -19,6 +19,7 @@
 struct device;
 struct device_life;
 struct device_report;
+struct device_order;
 
 /*
  * Every function runs on the main thread. A step ends in exactly one device_done(), now or later. After a failed
@@ -44,6 +45,8 @@ struct device_family_ops {
      * has a life of its own and may outlive the device.
      */
     void (*inspect)(const struct device *device, struct device_report *report);
+    /* At any time, and no step: carries out what the operator wants (device_order.h). NULL: it cannot. */
+    void (*order)(struct device *device, struct device_order *order);
     /* NULL: always. The frontend is ready: is the toolstack, too? If not, a later look asks again. */
     bool (*may_connect)(struct device *device);
     /* NULL: nothing. A node of a connected device may have changed, other than the states. No step. */

@@ -246,3 +246,9 @@ void worker_drop_queue(struct worker *worker)
 {
     worker->queues--;
 }
+
+void worker_move_queue(struct worker *from, struct worker *to)
+{
+    from->queues--;
+    to->queues++;
+}

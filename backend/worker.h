@@ -39,5 +39,7 @@ struct worker *worker_current(void); /* any thread: the worker that it is, or NU
 /* The one with the fewest queues; counts the new one. Give it back with worker_drop_queue. Main thread. */
 struct worker *worker_take_queue(void);
 void worker_drop_queue(struct worker *worker);
+/* A queue has moved. Main thread. */
+void worker_move_queue(struct worker *from, struct worker *to);
 
 #endif

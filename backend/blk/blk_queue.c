@@ -71,7 +71,7 @@ static struct blk_request *queue_take(struct blk_queue *queue, unsigned int *ava
         return blk_request_list_take(&queue->replayed);
     }
     request = queue->idle;
-    if (*available > 0 && request) {
+    if (*available > 0 && request && queue->state == BLK_QUEUE_RUNNING) {
         union blkif_slot slot;
 
         blkif_ring_copy(&queue->ring, &slot);
@@ -170,9 +170,24 @@ static bool queue_look(struct blk_queue *queue)
     return blkif_ring_final_check(&queue->ring);
 }
 
+/* One that is to be quiet does what its predecessor had begun, and no more. */
 static bool can_take(const struct blk_queue *queue)
 {
-    return queue->state == BLK_QUEUE_RUNNING && !queue->waiter.is_waiting;
+    if (queue->waiter.is_waiting)
+        return false;
+    return queue->state == BLK_QUEUE_RUNNING ||
+           (queue->state == BLK_QUEUE_QUIESCING && queue->replayed.first);
+}
+
+/* Tells who waits for it that the queue is quiet, or never will be. */
+static void queue_say_quiet(struct blk_queue *queue)
+{
+    void (*on_quiet)(struct blk_queue *) = queue->on_quiet;
+
+    if (queue->state == BLK_QUEUE_QUIESCING)
+        blk_queue_park(queue);
+    queue->on_quiet = NULL;
+    on_quiet(queue);
 }
 
 void blk_queue_pass(struct blk_queue *queue)
@@ -184,7 +199,7 @@ void blk_queue_pass(struct blk_queue *queue)
     for (unsigned int taken = 0; taken < QUEUE_BUDGET && can_take(queue); taken++) {
         taken += queue_intake(queue);
         queue_answer(queue);
-        has_more = can_take(queue) && queue_look(queue);
+        has_more = can_take(queue) && (queue->replayed.first || queue_look(queue));
         if (!has_more)
             break;
     }
@@ -194,6 +209,8 @@ void blk_queue_pass(struct blk_queue *queue)
     if (queue->state == BLK_QUEUE_STOPPING && queue->owed == 0) {
         blk_queue_release(queue);
         queue->on_stopped(queue);
+    } else if (queue->on_quiet && (queue->state == BLK_QUEUE_BROKEN || queue->owed == 0)) {
+        queue_say_quiet(queue);
     } else if (has_more) {
         queue_repost(queue);
     } else if (queue->is_masked && can_take(queue)) {
@@ -219,14 +236,14 @@ void blk_queue_on_event(struct channel *channel)
 void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report)
 {
     static const char *const states[] = {
-        [BLK_QUEUE_STOPPED] = "stopped",
-        [BLK_QUEUE_RUNNING] = "running",
-        [BLK_QUEUE_BROKEN] = "broken",
-        [BLK_QUEUE_STOPPING] = "stopping",
+        [BLK_QUEUE_STOPPED] = "stopped",     [BLK_QUEUE_RUNNING] = "running",
+        [BLK_QUEUE_BROKEN] = "broken",       [BLK_QUEUE_STOPPING] = "stopping",
+        [BLK_QUEUE_QUIESCING] = "quiescing", [BLK_QUEUE_QUIET] = "suspended",
     };
 
     report->has_figures = true;
     report->queue_state = states[queue->state];
+    report->has_channel = queue->channel.owner != NULL;
     report->port = queue->channel.port;
     report->in_flight = queue->owed;
     report->waits_for_buffer = queue->waiter.is_waiting;

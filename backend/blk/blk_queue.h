@@ -29,6 +29,8 @@ enum blk_queue_state {
     BLK_QUEUE_RUNNING,
     BLK_QUEUE_BROKEN, /* takes nothing in; finishes what is in flight */
     BLK_QUEUE_STOPPING, /* the same; stops when that is done */
+    BLK_QUEUE_QUIESCING, /* the same; is quiet then */
+    BLK_QUEUE_QUIET, /* in the middle: the ring is mapped, no channel, no worker's resources, nothing in flight */
 };
 
 struct blk_queue {
@@ -52,6 +54,9 @@ struct blk_queue {
 
     /* Private to blk_queue.c. */
     enum blk_queue_state state;
+    void (*on_quiet)(struct blk_queue *queue); /* somebody waits for it; NULL: nobody */
+    struct worker *left; /* the ring is mapped at this one, too: blk_queue_leave */
+    void *left_page;
     bool is_kept; /* leave the in-flight file for the next daemon */
     bool is_masked; /* an event was taken and not unmasked yet */
     bool is_passing;
@@ -84,6 +89,23 @@ int blk_queue_start(struct blk_queue *queue);
  */
 void blk_queue_stop(struct blk_queue *queue, bool is_kept);
 
+/*
+ * Takes nothing in any more, finishes what is in flight, lets the event channel and everything of the worker's go, and
+ * calls on_quiet, perhaps before it returns. The state is QUIET then, or BROKEN when the ring broke on the way. What
+ * the guest asks for meanwhile waits in the ring.
+ */
+void blk_queue_quiesce(struct blk_queue *queue, void (*on_quiet)(struct blk_queue *queue));
+/*
+ * On the thread of worker, which owns the queue from now on: the one that it had, or another one. Its event channel is
+ * bound anew. Negative errno and `reason`: it is quiet still, and its worker is the one that it had. After a change
+ * blk_queue_leave has to be called.
+ */
+int blk_queue_resume(struct blk_queue *queue, struct worker *worker);
+/* On the thread of the worker that it had before: lets go of the mapping there. */
+void blk_queue_leave(struct blk_queue *queue);
+/* Quiet, and nobody can resume it: it is broken for the reason that is there. */
+void blk_queue_give_up(struct blk_queue *queue);
+
 /* Between two passes: copies the figures of the queue. */
 void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report);
 
@@ -95,6 +117,7 @@ void blk_queue_pass(struct blk_queue *queue);
 void blk_queue_on_pass(evutil_socket_t fd, short what, void *arg);
 channel_fn blk_queue_on_event;
 void blk_queue_release(struct blk_queue *queue);
+void blk_queue_park(struct blk_queue *queue);
 void blk_queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -114,6 +114,39 @@ static int queue_open_inflight(struct blk_queue *queue)
     return ret;
 }
 
+/* A mapping belongs to the worker that made it. */
+static int queue_map(struct blk_queue *queue, struct worker *worker, void **page)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    int ret;
+
+    *page =
+        xengnttab_map_grant_ref(worker->gnttab, identity->domid, identity->ring_ref, PROT_READ | PROT_WRITE);
+    if (*page)
+        return 0;
+    ret = errno ? -errno : -EINVAL;
+    blk_queue_say(queue,
+                  "ring-ref: expected a writable grant of domain %u to this one, found that ref %u cannot be "
+                  "mapped: %s",
+                  identity->domid, identity->ring_ref, strerror(-ret));
+    return ret;
+}
+
+static int queue_bind(struct blk_queue *queue, struct worker *worker)
+{
+    const struct inflight_identity *identity = &queue->identity;
+    int ret =
+        channel_bind(&queue->channel, worker, identity->domid, identity->remote_port, blk_queue_on_event);
+
+    if (ret)
+        blk_queue_say(
+            queue,
+            "event-channel: expected a port of domain %u that waits for this one, found that port %u "
+            "cannot be bound: %s",
+            identity->domid, identity->remote_port, strerror(-ret));
+    return ret;
+}
+
 int blk_queue_start(struct blk_queue *queue)
 {
     const struct inflight_identity *identity = &queue->identity;
@@ -130,29 +163,15 @@ int blk_queue_start(struct blk_queue *queue)
         blk_queue_say(queue, "no memory for a queue");
         goto fail;
     }
-    queue->page =
-        xengnttab_map_grant_ref(worker->gnttab, identity->domid, identity->ring_ref, PROT_READ | PROT_WRITE);
-    if (!queue->page) {
-        ret = errno ? -errno : -EINVAL;
-        blk_queue_say(
-            queue,
-            "ring-ref: expected a writable grant of domain %u to this one, found that ref %u cannot be "
-            "mapped: %s",
-            identity->domid, identity->ring_ref, strerror(-ret));
+    ret = queue_map(queue, worker, &queue->page);
+    if (ret)
         goto fail;
-    }
     ret = queue_attach(queue);
     if (ret)
         goto fail;
-    ret = channel_bind(&queue->channel, worker, identity->domid, identity->remote_port, blk_queue_on_event);
-    if (ret) {
-        blk_queue_say(
-            queue,
-            "event-channel: expected a port of domain %u that waits for this one, found that port %u "
-            "cannot be bound: %s",
-            identity->domid, identity->remote_port, strerror(-ret));
+    ret = queue_bind(queue, worker);
+    if (ret)
         goto fail;
-    }
     queue->state = BLK_QUEUE_RUNNING;
     if (queue->is_adopting) {
         log_info(queue->label, "took the ring over with %u requests in flight", queue->owed);
@@ -173,4 +192,74 @@ void blk_queue_stop(struct blk_queue *queue, bool is_kept)
     while (blk_request_list_take(&queue->replayed)) /* not begun: their records stay as they are */
         queue->owed--;
     blk_queue_pass(queue);
+}
+
+/* As a release, but the ring stays, and what stands in it. */
+void blk_queue_park(struct blk_queue *queue)
+{
+    channel_unbind(&queue->channel);
+    event_del(&queue->pass_event);
+    buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
+    if (queue->worker->served == queue)
+        queue->worker->served = NULL;
+    grant_io_release(&queue->grants);
+    queue->is_masked = false;
+    queue->state = BLK_QUEUE_QUIET;
+}
+
+void blk_queue_quiesce(struct blk_queue *queue, void (*on_quiet)(struct blk_queue *queue))
+{
+    queue->on_quiet = on_quiet;
+    if (queue->state == BLK_QUEUE_RUNNING)
+        queue->state = BLK_QUEUE_QUIESCING;
+    blk_queue_pass(queue);
+}
+
+int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
+{
+    void *page = queue->page;
+    int ret = 0;
+
+    if (worker != queue->worker)
+        ret = queue_map(queue, worker, &page);
+    if (ret)
+        return ret;
+    ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)queue->identity.domid, queue->method,
+                        queue->label);
+    if (ret)
+        blk_queue_say(queue, "no memory for a queue");
+    else
+        ret = queue_bind(queue, worker);
+    if (ret) {
+        grant_io_release(&queue->grants);
+        if (page != queue->page)
+            xengnttab_unmap(worker->gnttab, page, 1);
+        return ret;
+    }
+    if (page != queue->page) {
+        queue->left = queue->worker;
+        queue->left_page = queue->page;
+        queue->page = page;
+        queue->worker = worker;
+    }
+    blkif_ring_attach(&queue->ring, page, (enum blkif_abi)queue->identity.abi, queue->ring.native.req_cons,
+                      queue->ring.native.rsp_prod_pvt);
+    event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
+    queue->state = BLK_QUEUE_RUNNING;
+    event_active(&queue->pass_event, EV_TIMEOUT, 0); /* requests that came meanwhile */
+    return 0;
+}
+
+void blk_queue_leave(struct blk_queue *queue)
+{
+    if (queue->left_page)
+        xengnttab_unmap(queue->left->gnttab, queue->left_page, 1);
+    queue->left_page = NULL;
+    queue->left = NULL;
+}
+
+void blk_queue_give_up(struct blk_queue *queue)
+{
+    queue->state = BLK_QUEUE_BROKEN;
+    queue->on_broken(queue);
 }

@@ -132,7 +132,9 @@ static void vbd_setup(struct device *device)
 
 static void queue_drop(struct vbd *vbd)
 {
-    worker_drop_queue(vbd->queue.worker);
+    worker_drop_queue(vbd->worker);
+    vbd->worker = NULL;
+    vbd->is_suspended = false;
     vbd->has_queue = false;
 }
 
@@ -226,7 +228,7 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     queue->is_adopting = device->is_adopting;
     queue->on_broken = on_broken;
     queue->on_stopped = on_stopped;
-    queue->worker = worker_take_queue();
+    vbd->worker = queue->worker = worker_take_queue();
     vbd->has_queue = true;
     return 0;
 }
@@ -249,10 +251,10 @@ static void vbd_connect(struct device *device)
         return;
     }
     log_info(device->label, "ring ref %u, event channel %u, %s, worker %u, data method %s", keys.ring_ref,
-             keys.event_channel, blkif_abi_name(keys.abi), vbd->queue.worker->index,
+             keys.event_channel, blkif_abi_name(keys.abi), vbd->worker->index,
              grant_io_method_name(vbd->queue.method));
     vbd->to_worker.deliver = start_queue;
-    mailbox_post(&vbd->queue.worker->mailbox, &vbd->to_worker);
+    mailbox_post(&vbd->worker->mailbox, &vbd->to_worker);
 }
 
 /* Disconnect */
@@ -282,6 +284,13 @@ static void stop_queue(struct letter *letter)
     blk_queue_stop(&vbd->queue, vbd->device->is_parting);
 }
 
+void vbd_stop_queue(struct vbd *vbd)
+{
+    vbd->is_stop_due = false;
+    vbd->to_worker.deliver = stop_queue;
+    mailbox_post(&vbd->worker->mailbox, &vbd->to_worker);
+}
+
 static void vbd_disconnect(struct device *device)
 {
     struct vbd *vbd = device->priv;
@@ -291,8 +300,9 @@ static void vbd_disconnect(struct device *device)
         return;
     }
     vbd->is_connected = false;
-    vbd->to_worker.deliver = stop_queue;
-    mailbox_post(&vbd->queue.worker->mailbox, &vbd->to_worker);
+    vbd->is_stop_due = vbd->order != NULL;
+    if (!vbd->order)
+        vbd_stop_queue(vbd);
 }
 
 /* Teardown */
@@ -339,4 +349,5 @@ const struct device_family_ops vbd_family_ops = {
     .disconnect = vbd_disconnect,
     .teardown = vbd_teardown,
     .inspect = vbd_inspect,
+    .order = vbd_order,
 };

@@ -47,6 +47,18 @@ static void inspect_disk(const struct vbd *vbd, struct device_report *report)
     report->is_direct = geometry->is_direct;
 }
 
+/* While an order is carried out nobody knows whose the queue is just now: reports wait. */
+void vbd_inspect_queue(struct vbd *vbd, struct letter *letter)
+{
+    letter->deliver = inspect_queue;
+    if (vbd->order) {
+        letter->next = vbd->waiting_reports;
+        vbd->waiting_reports = letter;
+    } else {
+        mailbox_post(&vbd->worker->mailbox, letter);
+    }
+}
+
 /*
  * Letters of one sender arrive in order: while the vbd is connected no stop has been posted, so the queue is
  * there when the report reaches its worker, and what it says is back before the queue is freed.
@@ -60,8 +72,8 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         inspect_disk(vbd, report);
     if (queue) {
         report->has_queue = true;
-        report->worker = queue->worker->index;
-        report->engine = engine_name(queue->worker->engine);
+        report->worker = vbd->worker->index;
+        report->engine = engine_name(vbd->worker->engine);
         report->data_method = grant_io_method_name(queue->method);
         report->data_method_reason = queue->method_reason;
         report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
@@ -73,6 +85,5 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         return;
     }
     report->subject = (void *)queue;
-    report->letter.deliver = inspect_queue;
-    mailbox_post(&queue->worker->mailbox, &report->letter);
+    vbd_inspect_queue(device->priv, &report->letter);
 }

@@ -10,8 +10,9 @@
 
 json_t *command_channels(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",        "domid",          "worker",     "port",
-                                          "frontend_port", "kicks_received", "kicks_sent", NULL };
+    static const char *const fields[] = { "device",     "domid",         "worker",
+                                          "port",       "frontend_port", "kicks_received",
+                                          "kicks_sent", "queue_state",   NULL };
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < survey->device_count; i++) {

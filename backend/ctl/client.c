@@ -60,12 +60,22 @@ static int send_all(int fd, const char *text, size_t length)
     return 0;
 }
 
-static int send_request(int fd, const char *command, const char *device)
+/* A number that was said. */
+static void add_number(json_t *request, const char *key, int number)
 {
-    json_t *request = json_pack("{s:s, s:s*}", "command", command, "device", device);
-    char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    if (request && number >= 0)
+        json_object_set_new(request, key, json_integer(number));
+}
+
+static int send_request(int fd, const struct client_question *question)
+{
+    json_t *request = json_pack("{s:s, s:s*}", "command", question->command, "device", question->device);
+    char *line;
     int error = -EINVAL;
 
+    add_number(request, "queue", question->queue);
+    add_number(request, "worker", question->worker);
+    line = request ? json_dumps(request, JSON_COMPACT) : NULL;
     if (line) {
         error = send_all(fd, line, strlen(line));
         if (error == 0)
@@ -76,7 +86,7 @@ static int send_request(int fd, const char *command, const char *device)
     return error;
 }
 
-enum client_verdict client_ask(const char *run_dir, const char *command, const char *device, json_t **result,
+enum client_verdict client_ask(const char *run_dir, const struct client_question *question, json_t **result,
                                char *reason, size_t reason_size)
 {
     const int fd = dial(run_dir, reason, reason_size);
@@ -87,7 +97,7 @@ enum client_verdict client_ask(const char *run_dir, const char *command, const c
 
     if (fd < 0)
         return CLIENT_NO_DAEMON;
-    error = send_request(fd, command, device);
+    error = send_request(fd, question);
     /* A daemon that refuses may have closed before it read everything: its answer is there all the same. */
     reply = error == -EINVAL ? NULL : json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &parse_error);
     close(fd);

@@ -17,8 +17,15 @@ enum client_verdict {
     CLIENT_FAILED, /* there was no answer, or none that makes sense */
 };
 
-/* device: NULL: all. *result is the caller's, except when the verdict is another one: then reason says why. */
-enum client_verdict client_ask(const char *run_dir, const char *command, const char *device, json_t **result,
+/* What is asked. */
+struct client_question {
+    const char *command;
+    const char *device; /* NULL: all */
+    int queue, worker; /* -1: not said */
+};
+
+/* *result is the caller's, except when the verdict is another one: then reason says why. */
+enum client_verdict client_ask(const char *run_dir, const struct client_question *question, json_t **result,
                                char *reason, size_t reason_size);
 
 #endif

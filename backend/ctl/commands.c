@@ -10,9 +10,15 @@
 #include <string.h>
 
 static const struct command commands[] = {
-    { "list", false, command_list },       { "show", true, command_show },
-    { "why", true, command_why },          { "stats", false, command_stats },
-    { "workers", false, command_workers }, { "channels", false, command_channels },
+    { "list", false, command_list },
+    { "show", true, command_show },
+    { "why", true, command_why },
+    { "stats", false, command_stats },
+    { "workers", false, command_workers },
+    { "channels", false, command_channels },
+    { "move", true, command_channels, true, DEVICE_MOVE, true },
+    { "suspend", true, command_channels, true, DEVICE_SUSPEND, false },
+    { "resume", true, command_channels, true, DEVICE_RESUME, false },
 };
 
 const struct command *command_find(const char *name)
@@ -25,5 +31,5 @@ const struct command *command_find(const char *name)
 
 const char *command_names(void)
 {
-    return "list, show, why, stats, workers or channels";
+    return "list, show, why, stats, workers, channels, move, suspend or resume";
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * commands.h: the commands of the control socket. Each has a file of its own, named after it, whose function
- * makes the result of a complete survey: no thread is asked, nothing is changed. Main thread.
+ * commands.h: the commands of the control socket. What one says has a file of its own, whose function makes the
+ * result of a complete survey: no thread is asked, nothing is changed. One that is an order has the order carried
+ * out before. Main thread.
  */
 #ifndef XENSPLIT_BACKEND_CTL_COMMANDS_H
 #define XENSPLIT_BACKEND_CTL_COMMANDS_H
 
 #include <stdbool.h>
 #include <jansson.h>
+
+#include "backend/device_order.h"
 
 struct survey;
 
@@ -20,6 +23,9 @@ struct command {
     const char *name;
     bool needs_device; /* one, and it exists: survey->devices[0] */
     command_fn *run;
+    bool is_order; /* of the kind */
+    enum device_order_kind order;
+    bool needs_worker;
 };
 
 /* NULL: there is none of that name. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * ctl.c: the socket and its clients: see ctl.h. A client's life: a line comes, is taken apart and checked, a
- * survey goes out, the answer is written, the end. A deadline covers all of it; a client that goes away while
- * its survey is under way leaves that behind, to be thrown away when it is complete.
+ * ctl.c: the socket and its clients: see ctl.h. A client's life: a line comes, is taken apart and checked, an order is
+ * carried out where it is one, a survey goes out, the answer is written, the end. A deadline covers all of it; a
+ * client that goes away while its order or survey is under way leaves that behind, to be thrown away when it is
+ * complete.
  */
 #include <config.h>
 
@@ -23,6 +24,7 @@
 
 #include "backend/ctl/commands.h"
 #include "backend/ctl/ctl_request.h"
+#include "backend/ctl/order.h"
 #include "backend/ctl/survey.h"
 #include "common/log.h"
 
@@ -36,7 +38,8 @@ struct client {
     LIST_ENTRY(client) link;
     struct bufferevent *stream;
     struct event *deadline;
-    struct survey *survey; /* under way */
+    struct order *order; /* under way */
+    struct survey *survey; /* likewise */
     const struct command *command;
 };
 
@@ -53,6 +56,8 @@ static void client_free(struct client *client)
 {
     LIST_REMOVE(client, link);
     self.client_count--;
+    if (client->order)
+        client->order->owner = NULL;
     if (client->survey)
         client->survey->owner = NULL;
     if (client->stream)
@@ -98,6 +103,28 @@ static void on_survey(struct survey *survey)
     survey_destroy(survey);
 }
 
+static void client_survey(struct client *client, const struct ctl_request *request)
+{
+    client->survey = survey_run(request, on_survey, client);
+    if (!client->survey)
+        client_refuse(client, "no memory for an answer");
+}
+
+/* What was ordered has been done, or not: then it is as it was. */
+static void on_order(struct order *order)
+{
+    struct client *client = order->owner;
+
+    if (client) {
+        client->order = NULL;
+        if (order->order.error)
+            client_refuse(client, order->order.reason);
+        else
+            client_survey(client, &order->request);
+    }
+    order_destroy(order);
+}
+
 static void client_ask(struct client *client, const char *line, size_t length)
 {
     struct ctl_request request;
@@ -119,9 +146,18 @@ static void client_ask(struct client *client, const char *line, size_t length)
         client_refuse(client, reason);
         return;
     }
-    client->survey = survey_run(&request, on_survey, client);
-    if (!client->survey)
-        client_refuse(client, "no memory for an answer");
+    if (client->command->needs_worker && !request.has_worker) {
+        snprintf(reason, sizeof(reason), "%s: expected a worker, found none", request.command);
+        client_refuse(client, reason);
+        return;
+    }
+    if (!client->command->is_order) {
+        client_survey(client, &request);
+        return;
+    }
+    client->order = order_run(&request, client->command->order, on_order, client);
+    if (!client->order)
+        client_refuse(client, "no memory for an order");
 }
 
 /* Only one line is read of a client. */

@@ -13,6 +13,8 @@
 
 #include "common/xenbus.h"
 
+#define NUMBER_MAX 65535 /* of queues and workers */
+
 /* "vbd 3/51712" or "3/51712". */
 static int parse_device(struct ctl_request *request, const char *text)
 {
@@ -43,6 +45,21 @@ static const char *get_text(const json_t *object, const char *key, size_t size)
     return json_is_string(value) && json_string_length(value) < size ? json_string_value(value) : NULL;
 }
 
+/* has: whether the member is there, where anybody wants to know. */
+static int get_number(const json_t *object, const char *key, unsigned int *number, bool *has)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (has)
+        *has = value != NULL;
+    if (!value)
+        return 0;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > NUMBER_MAX)
+        return -EINVAL;
+    *number = (unsigned int)json_integer_value(value);
+    return 0;
+}
+
 int ctl_request_parse(struct ctl_request *request, const char *line, size_t length, char *reason,
                       size_t reason_size)
 {
@@ -70,6 +87,12 @@ int ctl_request_parse(struct ctl_request *request, const char *line, size_t leng
                      text ? text : "something else");
             goto out;
         }
+    }
+    if (get_number(object, "queue", &request->queue, NULL) < 0 ||
+        get_number(object, "worker", &request->worker, &request->has_worker) < 0) {
+        snprintf(reason, reason_size, "queue, worker: expected numbers from 0 to %d, found something else",
+                 NUMBER_MAX);
+        goto out;
     }
     ret = 0;
 out:

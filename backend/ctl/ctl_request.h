@@ -3,6 +3,7 @@
  * ctl_request.h: a line from a client, taken apart:
  *
  *     {"command": "show", "device": "vbd 3/51712"}
+ *     {"command": "move", "device": "vbd 3/51712", "queue": 0, "worker": 1}
  *
  * Pure. A device is named as the log does; the family may be left out.
  */
@@ -23,6 +24,9 @@ struct ctl_request {
     char family[16]; /* empty: any */
     uint16_t domid;
     uint32_t devid;
+    unsigned int queue; /* 0 when it is not said */
+    bool has_worker;
+    unsigned int worker;
 };
 
 /* line: without the newline, any bytes. 0, or -EINVAL and what was expected and found. */

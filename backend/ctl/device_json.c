@@ -15,7 +15,7 @@
 enum field_type { FIELD_ARRAY, FIELD_LITERAL, FIELD_NUMBER, FIELD_FACT };
 
 /* When it is known. */
-enum field_part { PART_DEVICE, PART_DISK, PART_QUEUE, PART_FIGURES };
+enum field_part { PART_DEVICE, PART_DISK, PART_QUEUE, PART_FIGURES, PART_CHANNEL };
 
 #define FIELD(part, type, name)                                                                              \
     {                                                                                                        \
@@ -55,7 +55,7 @@ static const struct field {
     FIELD(PART_QUEUE, FIELD_LITERAL, abi),
     FIELD(PART_QUEUE, FIELD_NUMBER, ring_ref),
     FIELD(PART_QUEUE, FIELD_NUMBER, frontend_port),
-    FIELD(PART_FIGURES, FIELD_NUMBER, port),
+    FIELD(PART_CHANNEL, FIELD_NUMBER, port),
     FIELD(PART_FIGURES, FIELD_LITERAL, queue_state),
     FIELD(PART_FIGURES, FIELD_NUMBER, in_flight),
     FIELD(PART_FIGURES, FIELD_FACT, waits_for_buffer),
@@ -81,6 +81,7 @@ static bool is_known(const struct device_report *report, enum field_part part)
         [PART_DISK] = report->has_disk,
         [PART_QUEUE] = report->has_queue,
         [PART_FIGURES] = report->has_figures,
+        [PART_CHANNEL] = report->has_figures && report->has_channel,
     };
 
     return has[part];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * xensplit.c: the operator's command: asks the daemon and prints, for people, as JSON or for Prometheus.
+ * xensplit.c: the operator's command: asks the daemon, or has it do something, and prints the answer, for people, as
+ * JSON or for Prometheus.
  */
 #include <config.h>
 
@@ -18,6 +19,13 @@
 
 enum status { STATUS_OK, STATUS_REFUSED, STATUS_USAGE, STATUS_NO_DAEMON };
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
+
+#define CHANNEL_COLUMNS                                                                                      \
+    {                                                                                                        \
+        { "port", "PORT" }, { "worker", "WORKER" }, { "device", "DEVICE" },                                  \
+            { "frontend_port", "FRONTEND'S PORT" }, { "kicks_received", "KICKS IN" },                        \
+            { "kicks_sent", "KICKS OUT" }, { "queue_state", "QUEUE" },                                       \
+    }
 
 static const struct view {
     const char *command;
@@ -62,15 +70,10 @@ static const struct view {
         { "buffers_in_use", "BUFFERS IN USE" },
         { "buffers_touched", "TOUCHED" },
         { "buffers_total", "OF" } } },
-    { "channels",
-      false,
-      "The event channels and who owns them",
-      { { "port", "PORT" },
-        { "worker", "WORKER" },
-        { "device", "DEVICE" },
-        { "frontend_port", "FRONTEND'S PORT" },
-        { "kicks_received", "KICKS IN" },
-        { "kicks_sent", "KICKS OUT" } } },
+    { "channels", false, "The event channels and who owns them", CHANNEL_COLUMNS },
+    { "move", true, "Gives a queue to another worker, under load or not", CHANNEL_COLUMNS },
+    { "suspend", true, "Lets go of a device's event channel: its requests wait", CHANNEL_COLUMNS },
+    { "resume", true, "Binds it again, and goes on", CHANNEL_COLUMNS },
 };
 
 #define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
@@ -83,13 +86,22 @@ static const struct view *find_view(const char *command)
     return NULL;
 }
 
+static bool is_move(const struct view *view)
+{
+    return strcmp(view->command, "move") == 0;
+}
+
 static void print_help(void)
 {
-    printf("Usage: xensplit [OPTION]... COMMAND [DEVICE]\n"
-           "Ask the running xensplitd.\n\n");
+    printf("Usage: xensplit [OPTION]... COMMAND [DEVICE [[QUEUE] WORKER]]\n"
+           "Ask the running xensplitd, or tell it what to do.\n\n");
     for (size_t i = 0; i < VIEW_COUNT; i++)
-        printf("  %-10s%-8s %s\n", views[i].command, views[i].needs_device ? "DEVICE" : "", views[i].help);
-    printf("\nDEVICE is DOMID/DEVID, as in 3/51712 or vbd 3/51712.\n\n"
+        printf("  %-10s%-24s %s\n", views[i].command,
+               !views[i].needs_device ? ""
+               : is_move(&views[i])   ? "DEVICE [QUEUE] WORKER"
+                                      : "DEVICE",
+               views[i].help);
+    printf("\nDEVICE is DOMID/DEVID, as in 3/51712 or vbd 3/51712; QUEUE is 0 unless said.\n\n"
            "  -j, --json            Print JSON\n"
            "  -p, --prometheus      Print the text format of Prometheus (stats)\n"
            "  -r, --run-dir=PATH    The daemon's run directory instead of " RUN_DIR "\n"
@@ -119,12 +131,12 @@ static void print_result(const struct view *view, enum format format, const json
     }
 }
 
-static int run_command(const char *run_dir, const struct view *view, enum format format, const char *device)
+static int run_command(const char *run_dir, const struct view *view, enum format format,
+                       const struct client_question *question)
 {
     char reason[1024];
     json_t *result = NULL;
-    const enum client_verdict verdict =
-        client_ask(run_dir, view->command, device, &result, reason, sizeof(reason));
+    const enum client_verdict verdict = client_ask(run_dir, question, &result, reason, sizeof(reason));
 
     if (verdict != CLIENT_ANSWERED) {
         fprintf(stderr, "xensplit: %s\n", reason);
@@ -138,14 +150,48 @@ static int run_command(const char *run_dir, const struct view *view, enum format
     return STATUS_REFUSED;
 }
 
-/* The rest of the command line: "3/51712", "vbd 3/51712" or "vbd" "3/51712". NULL: nothing, or too much. */
-static const char *join_device(char **words, int count, char *text, size_t size)
+/* "3/51712", or "vbd" "3/51712", or "vbd 3/51712": how many words it took; 0: none of these. */
+static int take_device(char **words, int count, char *text, size_t size)
 {
-    if (count == 1)
-        return words[0];
-    if (count != 2 || (size_t)snprintf(text, size, "%s %s", words[0], words[1]) >= size)
-        return NULL;
-    return text;
+    if (count > 0 && strchr(words[0], '/'))
+        return (size_t)snprintf(text, size, "%s", words[0]) < size ? 1 : 0;
+    if (count > 1 && strchr(words[1], '/'))
+        return (size_t)snprintf(text, size, "%s %s", words[0], words[1]) < size ? 2 : 0;
+    return 0;
+}
+
+static bool take_number(const char *word, int *number)
+{
+    char *end;
+    const long value = strtol(word, &end, 10);
+
+    *number = (int)value;
+    return end != word && !*end && value >= 0 && value <= 65535;
+}
+
+/* What follows the command. */
+static int take_words(const struct view *view, char **words, int count, char *text, size_t size,
+                      struct client_question *question)
+{
+    int taken;
+
+    if (!view->needs_device)
+        return count > 0 ? usage("no more words", words[0]) : STATUS_OK;
+    taken = take_device(words, count, text, size);
+    if (!taken)
+        return usage("one device (DOMID/DEVID)", count > 0 ? words[0] : NULL);
+    question->device = text;
+    words += taken;
+    count -= taken;
+    if (is_move(view)) {
+        if (count == 2 && !take_number(*words, &question->queue))
+            return usage("the number of a queue", *words);
+        if (count < 1 || !take_number(words[count - 1], &question->worker))
+            return usage("the number of a worker", count > 0 ? words[count - 1] : NULL);
+        words += count > 1 ? 2 : 1;
+        count -= count > 1 ? 2 : 1;
+    }
+    return count > 0 ? usage("no more words", *words) : STATUS_OK;
 }
 
 int main(int argc, char **argv)
@@ -155,11 +201,12 @@ int main(int argc, char **argv)
         { "run-dir", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },       { NULL, 0, NULL, 0 },
     };
-    const char *run_dir = RUN_DIR, *device = NULL;
+    struct client_question question = { .queue = -1, .worker = -1 };
+    const char *run_dir = RUN_DIR;
     enum format format = FORMAT_TABLE;
     const struct view *view;
     char text[128];
-    int option;
+    int option, status;
 
     while ((option = getopt_long(argc, argv, "jpr:hV", options, NULL)) != -1) {
         switch (option) {
@@ -188,15 +235,12 @@ int main(int argc, char **argv)
         return usage("a command", NULL);
     view = find_view(argv[0]);
     if (!view)
-        return usage("list, show, why, stats, workers or channels", argv[0]);
+        return usage("list, show, why, stats, workers, channels, move, suspend or resume", argv[0]);
     if (format == FORMAT_PROMETHEUS && strcmp(view->command, "stats") != 0)
         return usage("--prometheus with stats", argv[0]);
-    if (!view->needs_device && argc > 1)
-        return usage("no more words", argv[1]);
-    if (view->needs_device) {
-        device = join_device(argv + 1, argc - 1, text, sizeof(text));
-        if (!device)
-            return usage("one device (DOMID/DEVID)", argc > 1 ? argv[1] : NULL);
-    }
-    return run_command(run_dir, view, format, device);
+    question.command = view->command;
+    status = take_words(view, argv + 1, argc - 1, text, sizeof(text), &question);
+    if (status != STATUS_OK)
+        return status;
+    return run_command(run_dir, view, format, &question);
 }

@@ -35,6 +35,24 @@ static void test_command_alone_means_all_devices(void **state)
     assert_true(ctl_request_selects(&request, "vbd", 1, 51712));
 }
 
+static void test_numbers_of_a_move(void **state)
+{
+    struct ctl_request request;
+
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"device\": \"3/1\", \"worker\": 7}"), 0);
+    assert_true(request.has_worker);
+    assert_int_equal(request.worker, 7);
+    assert_int_equal(request.queue, 0);
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"queue\": 2}"), 0);
+    assert_false(request.has_worker);
+    assert_int_equal(request.queue, 2);
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"worker\": -1}"), -EINVAL);
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"worker\": 65536}"), -EINVAL);
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"worker\": 1.5}"), -EINVAL);
+    assert_int_equal(parse(&request, "{\"command\": \"move\", \"queue\": \"1\"}"), -EINVAL);
+    assert_non_null(strstr(reason, "expected numbers"));
+}
+
 static void test_device_with_and_without_family(void **state)
 {
     struct ctl_request request;
@@ -130,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_alone_means_all_devices),
+        cmocka_unit_test(test_numbers_of_a_move),
         cmocka_unit_test(test_device_with_and_without_family),
         cmocka_unit_test(test_wrong_devices_are_refused),
         cmocka_unit_test(test_garbage_is_refused_with_a_reason),

@@ -437,6 +437,89 @@ static void test_a_ring_that_moved_meanwhile_is_not_adopted(void **state)
     assert_non_null(strstr(f->queue.reason, "as the in-flight records say"));
 }
 
+static unsigned int quiet;
+
+static void on_quiet(struct blk_queue *queue)
+{
+    quiet++;
+}
+
+static void quiesce(struct fixture *f)
+{
+    quiet = 0;
+    blk_queue_quiesce(&f->queue, on_quiet);
+    while (!quiet)
+        turn(f);
+    assert_int_equal(quiet, 1);
+}
+
+static void test_a_quiet_queue_has_answered_and_waits(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    for (unsigned int i = 0; i < 20; i++)
+        put(f, BLKIF_OP_WRITE, i, i * 8);
+    push(f);
+    while (f->page->rsp_prod == 0 && f->queue.owed == 0)
+        turn(f);
+    quiesce(f);
+    assert_int_equal(f->queue.state, BLK_QUEUE_QUIET);
+    assert_int_equal(f->queue.owed, 0);
+    f->front.rsp_cons = f->page->rsp_prod;
+    for (unsigned int i = 0; i < 5; i++)
+        put(f, BLKIF_OP_READ, 20 + i, 0);
+    push(f); /* nobody hears it */
+    event_base_loop(f->worker.base, EVLOOP_NONBLOCK);
+    assert_int_equal(f->page->rsp_prod, f->front.rsp_cons);
+    assert_int_equal(blk_queue_resume(&f->queue, &f->worker), 0);
+    expect(f, f->page->req_prod - f->front.rsp_cons, BLKIF_RSP_OKAY);
+    assert_int_equal(f->page->rsp_prod, 25);
+    quiesce(f);
+    stop(f, false); /* in the middle */
+}
+
+static void test_one_that_cannot_be_resumed_is_quiet_still(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    quiesce(f);
+    f->queue.identity.remote_port += 1000;
+    for (unsigned int i = 0; i < 100; i++) {
+        assert_true(blk_queue_resume(&f->queue, &f->worker) < 0);
+        assert_int_equal(f->queue.state, BLK_QUEUE_QUIET);
+    }
+    assert_non_null(strstr(f->queue.reason, "event-channel"));
+    blk_queue_give_up(&f->queue);
+    assert_int_equal(f->broken, 1);
+    quiesce(f); /* says that it never will be */
+    assert_int_equal(f->queue.state, BLK_QUEUE_BROKEN);
+    stop(f, false);
+}
+
+static void test_an_heir_is_quiet_after_what_it_inherited(void **state)
+{
+    struct inflight_record *record;
+    struct fixture *f = *state;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    put(f, BLKIF_OP_READ, 0, 0);
+    put(f, BLKIF_OP_READ, 1, 0);
+    record = inflight_record(&f->queue.inflight, 3);
+    blkif_command_decode(&record->command, RING_GET_REQUEST(&f->front, 0), BLKIF_ABI_NATIVE);
+    inflight_take(&f->queue.inflight, record, 0);
+    RING_PUSH_REQUESTS(&f->front);
+    die(f);
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    quiesce(f);
+    assert_int_equal(f->queue.state, BLK_QUEUE_QUIET);
+    assert_true(f->page->rsp_prod >= 1);
+    assert_int_equal(blk_queue_resume(&f->queue, &f->worker), 0);
+    expect(f, 2 - f->front.rsp_cons, BLKIF_RSP_OKAY);
+    stop(f, false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -451,6 +534,9 @@ int main(void)
         TEST(test_an_heir_works_with_the_segments_that_were_checked),
         TEST(test_a_kept_ring_goes_on_where_it_was),
         TEST(test_a_ring_that_moved_meanwhile_is_not_adopted),
+        TEST(test_a_quiet_queue_has_answered_and_waits),
+        TEST(test_one_that_cannot_be_resumed_is_quiet_still),
+        TEST(test_an_heir_is_quiet_after_what_it_inherited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
