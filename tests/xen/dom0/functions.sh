@@ -60,6 +60,20 @@ guest_finish() {
     until_true 60 guest_gone "$1" || fail "domain $1 does not go away after its power-off"
 }
 
+# grants_pinned [DOMID]: the grants of a domain, or of all, that are mapped or copied just now, one a line, but for
+# those of a guest's console and store, which dom0's daemons hold as long as it lives. Nothing printed: none.
+grants_pinned() {
+    xl debug-keys g
+    xl dmesg | sed -n 's/^(XEN) //p' | awk -v wanted="$1" '
+        /key .g. pressed/ { delete line; lines = 0 }
+        /grant-table for remote/ { domain = $4; sub("d", "", domain) }
+        /^ *\[0x/ && (wanted == "" || domain == wanted) && !(domain != 0 && /\[0x00[01]\]/) {
+            line[lines++] = "domain " domain ": grant " $0
+        }
+        END { for (i = 0; i < lines; i++) print line[i] }'
+}
+grants_are_free() { [ -z "$(grants_pinned "$1")" ]; }
+
 # disk_folder: mounts the machine's virtual disk, where files take O_DIRECT, on /disk.
 disk_folder() {
     mkfs.ext4 -q -F /dev/vda
@@ -76,12 +90,16 @@ daemon_start() {
     until_true 20 grep -q ready /run/case/ready || fail "xensplitd did not become ready"
 }
 
-# daemon_kill: ends it without a warning.
+# daemon_kill: ends it without a warning. Whatever it was at, no grant of a guest is left pinned.
 daemon_kill() {
     kill -KILL "$DAEMON"
     wait "$DAEMON" || true
     : > /run/case/ready
+    until_true 20 grants_are_free || fail "pinned after the daemon's death: $(grants_pinned | head -n 3)"
 }
+
+# tools_line [XL-WORDS]: the disk with more programs, for a guest's tools_mount, as xvdo.
+tools_line() { disk_line xvdo /dev/vdc access=ro; }
 
 daemon_said() { grep -q -- "$1" /run/case/xensplitd.log; }
 
@@ -91,6 +109,27 @@ disk_line() {
     shift 2
     [ $# = 0 ] || line=$(printf '%s' "$line"; printf ',%s' "$@")
     echo "$line,target=$target"
+}
+
+# backend_start, backend_stop, backend_line BACKEND [VDEV FILE]: what serves a guest's disk, for cases that compare.
+backend_start() {
+    case $1 in
+    blkback) modprobe xen-blkback ;;
+    xensplit) daemon_start "${@:2}" ;;
+    esac
+}
+backend_stop() {
+    case $1 in
+    blkback) until_true 20 modprobe -r xen-blkback ;;
+    xensplit) daemon_kill ;;
+    esac
+}
+backend_line() {
+    case $1 in
+    blkback) echo "vdev=$2,format=raw,access=${4:-rw},target=$3" ;;
+    qdisk) echo "vdev=$2,format=raw,access=${4:-rw},backendtype=qdisk,target=$3" ;;
+    xensplit) disk_line "$2" "$3" "access=${4:-rw}" ;;
+    esac
 }
 
 # disk_check_linux IMAGE, disk_check_xenfront IMAGE: dom0 finds what the guest's disk_verify_... left.

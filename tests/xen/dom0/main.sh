@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Goes through /xen/list: runs each case with its time limit, cleans up after it, looks at the kernels' logs,
-# and reports over the serial port named "results" (host/machine.sh says how).
+# Goes through /xen/list: runs each case with its time limit, cleans up after it, and reports over the serial port
+# named "results" (host/machine.sh says how). Whatever a case is about, it fails when the kernel or Xen complained
+# meanwhile, and when a domain or a pinned grant is left after its clean-up.
 
+. /xen/functions.sh
 for name in /sys/class/virtio-ports/*/name; do
     [ "$(cat "$name")" = results ] && port=/dev/$(basename "$(dirname "$name")")
 done
@@ -18,18 +20,38 @@ case_clean() {
     for pid in /run/case/*.pid; do
         [ -e "$pid" ] && kill -KILL "$(cat "$pid")"
     done
-    modprobe -r xen-blkback xen-netback
-    umount /disk
+    until_true 20 modprobe -r xen-blkback xen-netback
+    until_true 20 is_not_mounted /disk
     rm -rf /run/case /run/xensplit /tmp/*
     xenstore-rm /local/domain/0/backend
 } >/dev/null 2>&1
 
-# Complaints of the kernel, of processes that crashed, and of Xen since the marks; nothing printed is good.
-kernel_complaints() {
-    dmesg | tail -n "+$((kernel_mark + 1))" |
-        grep -E 'Bad page|BUG|WARNING:|Oops|segfault|general protection|hung task|Call Trace|grant still in use'
-    xl dmesg | tail -n "+$((xen_mark + 1))" | grep -E '\(XEN\).*(BUG|WARN|Assertion|Bad|pin)'
+is_not_mounted() { ! mountpoint -q "$1" || umount "$1"; }
+
+# What to look at after a failure.
+case_autopsy() {
+    echo "-- domains" && xl list
+    echo "-- store" && xenstore-ls -f /local/domain/0/backend
+    for log in /var/log/xen/console/guest-*.log /var/log/xen/xl-*.log /run/case/*.log; do
+        [ -s "$log" ] && echo "-- $log" && tail -n 40 "$log"
+    done
+    echo "-- dmesg" && dmesg | tail -n 20
 }
+
+# Complaints of the kernel, of processes that crashed, and of Xen since the case began; nothing printed is good.
+kernel_complaints() {
+    dmesg |
+        grep -E 'Bad page|BUG|WARNING:|Oops|segfault|general protection|hung task|Call Trace|grant still in use'
+    xl dmesg | grep -E '\(XEN\).*(BUG|WARN|Assertion|Bad|[Pp]inned)'
+}
+
+# What is left after the clean-up, when it had the time that a domain needs to go.
+leftovers() {
+    until_true 20 nothing_is_left && return
+    xl list | awk 'NR > 1 && $2 != 0 { print "domain " $2 " is left, in state " $5 }'
+    grants_pinned
+}
+nothing_is_left() { [ "$(xl list | wc -l)" = 2 ] && [ -z "$(grants_pinned)" ]; }
 
 PATIENCE=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^xen_patience=//p')
 export PATIENCE
@@ -40,8 +62,8 @@ while read -r case; do
     limit=$((${limit:-120} * PATIENCE))
     printf 'begin %s %s\n' "$case" "$limit" >&3
     mkdir -p /run/case
-    kernel_mark=$(dmesg | wc -l)
-    xen_mark=$(xl dmesg | wc -l)
+    dmesg -C
+    xl dmesg -c >/dev/null
     start=$SECONDS
     timeout -k 5 "$limit" /xen/case.sh "$case" >/run/case.log 2>&1 </dev/null
     status=$?
@@ -57,17 +79,17 @@ while read -r case; do
         result=fail reason="the kernel or Xen complains: $(head -n 1 <<<"$complaints")"
         printf '%s\n' "$complaints" >>/run/case.log
     fi
-    if [ $result = fail ]; then
-        { echo "-- domains" && xl list
-          echo "-- store" && xenstore-ls -f /local/domain/0/backend 
-          for log in /var/log/xen/console/guest-*.log /var/log/xen/xl-*.log /run/case/*.log; do
-              [ -s "$log" ] && echo "-- $log" && tail -n 40 "$log"
-          done
-          echo "-- dmesg" && dmesg | tail -n "+$((kernel_mark + 1))" | tail -n 20; } >>/run/case.log 2>&1
+    [ $result != fail ] || case_autopsy >>/run/case.log 2>&1
+    case_clean
+    if [ "$(case_word "$case" complaints)" != expected ]; then
+        left=$(leftovers)
+        [ -z "$left" ] || {
+            result=fail reason="after the case: $(head -n 1 <<<"$left")"
+            printf '%s\n' "$left" >>/run/case.log
+        }
     fi
     tr -d '\r' </run/case.log | sed 's/^/log /' >&3
     printf 'end %s %s %s %s\n' "$case" $result $((SECONDS - start)) "$reason" >&3
-    case_clean
     rm -f /var/log/xen/console/* /var/log/xen/xl-* /var/log/xen/qemu-*
 done </xen/list
 printf 'over\n' >&3

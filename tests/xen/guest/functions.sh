@@ -80,6 +80,14 @@ disk_verify_xenfront() {
     echo "sum: $(sha256sum < /tmp/image)"
 }
 
+# tools_mount: the programs of the tools disk as commands.
+tools_mount() {
+    until_true 30 test -b /dev/xvdo || fail "no disk with tools"
+    mkdir -p /tools
+    mount -o ro /dev/xvdo /tools || fail "cannot mount the tools"
+}
+fio() { /tools/lib/ld-linux-x86-64.so.2 --library-path /tools/lib /tools/bin/fio "$@"; }
+
 # disk_wait NAME: Linux's own block frontend, and its disk; ext4 to put on it.
 disk_wait() {
     modprobe -a xen-blkfront crc32c_generic ext4

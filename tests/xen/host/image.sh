@@ -15,13 +15,14 @@ host_prepare() {
         die "apt-get update failed"
 }
 
-# Prints "name version" of every package of the base: apt resolves them as for a machine that has nothing.
+# Prints "name version" of every package that the packages $2.. need, less those that match $1: apt resolves them
+# as for a machine that has nothing.
 packages_list() {
-    local empty
+    local empty unwanted=$1
+    shift
     empty=$(mktemp)
-    # shellcheck disable=SC2086
-    apt-get -o Dir::State::status="$empty" --no-install-recommends -s install $XEN_PACKAGES |
-        awk -v unwanted="$XEN_PACKAGES_UNWANTED" \
+    apt-get -o Dir::State::status="$empty" --no-install-recommends -s install "$@" |
+        awk -v unwanted="$unwanted" \
             '$1 == "Inst" && $2 !~ unwanted { sub(/^\(/, "", $3); print $2, $3 }'
     rm -f "$empty"
 }
@@ -136,25 +137,30 @@ tree_add_applets() {
     done
 }
 
-# Makes the base: $BASE/{xen,vmlinuz,dom0.cpio.zst,guest.cpio}. KERNEL and BASE are set for the rest.
+# Makes the base: $BASE/{xen,vmlinuz,dom0.cpio.zst,guest.cpio,tools.img}. KERNEL and BASE are set for the rest.
 base_build() {
     local list key root file program programs=()
     mkdir -p "$XEN_CACHE"
     exec 6>"$XEN_CACHE/lock" # another source tree may be building it just now
     flock 6
     list=$(mktemp)
-    packages_list > "$list"
+    # shellcheck disable=SC2086
+    packages_list "$XEN_PACKAGES_UNWANTED" $XEN_PACKAGES > "$list"
     [ -s "$list" ] || die "apt cannot resolve: $XEN_PACKAGES"
-    key=$({ cat "$list" "$HERE/host/image.sh"
-            echo "$XEN_DOM0_MODULES $XEN_GUEST_MODULES $XEN_GUEST_PROGRAMS"; } | sha256sum | cut -c1-16)
+    # shellcheck disable=SC2086
+    packages_list "$XEN_PACKAGES_UNWANTED|$XEN_TOOLS_UNWANTED" $XEN_TOOLS_PACKAGES > "$list.tools"
+    [ -s "$list.tools" ] || die "apt cannot resolve: $XEN_TOOLS_PACKAGES"
+    key=$({ cat "$list" "$list.tools" "$HERE"/host/{image,tools}.sh
+            echo "$XEN_DOM0_MODULES $XEN_GUEST_MODULES $XEN_GUEST_PROGRAMS $XEN_TOOLS_PROGRAMS"; } |
+        sha256sum | cut -c1-16)
     KERNEL=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$list")
     BASE=$XEN_CACHE/base-$key
     if [ -e "$BASE/complete" ]; then
-        rm -f "$list"
+        rm -f "$list" "$list.tools"
         exec 6>&-
         return
     fi
-    say "building the base image ($(wc -l < "$list") packages)"
+    say "building the base image ($(cat "$list" "$list.tools" | wc -l) packages)"
     packages_fetch "$list" > "$list.files"
     find "$XEN_CACHE" -maxdepth 1 -name 'base-*' -mtime +2 -exec rm -rf {} + # of older package versions
     rm -rf "$BASE"
@@ -206,6 +212,8 @@ base_build() {
     tree_add_applets "$BASE/guest"
     archive_tree "$BASE/guest" > "$BASE/guest.cpio"
     archive_tree "$root" | zstd -q -3 -T0 > "$BASE/dom0.cpio.zst"
+    tools_build "$list.tools"
+    rm -f "$list.tools"
     touch "$BASE/complete"
     exec 6>&-
 }
@@ -264,11 +272,13 @@ source_list() {
 image_build() {
     local dom0=$XEN_WORK/dom0 guest=$XEN_WORK/guest programs
     rm -rf "$dom0" "$guest"
-    mkdir -p "$dom0/xen" "$guest/xen" "$guest/usr/bin"
+    mkdir -p "$dom0/xen" "$guest/xen" "$guest"/usr/{bin,sbin}
+    ln -s ../bin/busybox "$guest/usr/sbin/poweroff" # the kernel starts these two when the toolstack says so
+    ln -s ../bin/busybox "$guest/usr/sbin/reboot"
 
     # dom0 gets what `make install` installs, less what is for developers.
     cp -a "$STAGE/." "$dom0/"
-    rm -rf "$dom0"/usr/{include,share,lib/pkgconfig}
+    rm -rf "$dom0"/usr/{include,share/man,share/doc,lib/pkgconfig}
     mapfile -t programs < <(programs_find "$STAGE")
     libraries_add "$dom0" "$BASE/root" "${programs[@]}"
     cp -r "$HERE"/dom0/. "$HERE/cases" "$dom0/xen/"

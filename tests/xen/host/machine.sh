@@ -17,6 +17,7 @@ machine_start() {
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$XEN_WORK/slow.img,format=raw,if=virtio,cache=unsafe,throttling.iops-total=2" \
+        -drive "file=$BASE/tools.img,format=raw,if=virtio,readonly=on" \
         -kernel "$BASE/xen" -append "$XEN_OPTIONS $XEN_OPTIONS_MORE" \
         -initrd "$BASE/vmlinuz $kernel_options,$XEN_WORK/dom0.img" \
         "${@:2}"

@@ -18,12 +18,12 @@ XEN_CPU_MODEL=max,-smap,-rdtscp,-pku
 
 # Without eager-fpu, lazily switched FPU state corrupts user processes under QEMU's emulation.
 XEN_OPTIONS="spec-ctrl=eager-fpu com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all \
-dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$XEN_CPUS"
+conring_size=512k dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$XEN_CPUS"
 : "${XEN_OPTIONS_MORE:=}"
 
-# All time limits are multiplied by this: an emulated processor gets little of a host that is busy. By default, one
-# and what others wait for each of the host's processors.
-: "${XEN_PATIENCE:=$(awk -v cpus="$(nproc)" '{ print 1 + int($1 / cpus) }' /proc/loadavg)}"
+# All time limits are multiplied by this: an emulated processor gets little of a host that is busy. By default, two
+# (a host that is idle now may not stay so) and what others wait for each of the host's processors.
+: "${XEN_PATIENCE:=$(awk -v cpus="$(nproc)" '{ print 2 + int($1 / cpus) }' /proc/loadavg)}"
 
 # Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case.
 XEN_BOOT_LIMIT=$((240 * XEN_PATIENCE))
@@ -39,17 +39,24 @@ XEN_PACKAGES_UNWANTED='^(gcc-|perl|python|libpython|mawk|base-files|tar$|dpkg|de
 |xen-hypervisor-common|xen-system)'
 XEN_PACKAGES_UNWANTED=${XEN_PACKAGES_UNWANTED//$'\n'/}
 
+# The programs on the guests' disk of tools (host/tools.sh) and where they come from.
+XEN_TOOLS_PACKAGES="fio"
+XEN_TOOLS_PROGRAMS="/usr/bin/fio"
+XEN_TOOLS_UNWANTED='^(systemd|libsystemd-shared|dmsetup|libdevmapper-event|login|mount|util-linux|bash|coreutils|dash
+|diffutils|findutils|grep|gzip|hostname|ncurses|sed|libc-bin|e2fsprogs|logsave|ca-certificates|openssl)'
+XEN_TOOLS_UNWANTED=${XEN_TOOLS_UNWANTED//$'\n'/}
+
 # Test programs, as targets of the build; they go to /usr/bin.
 : "${XEN_TEST_PROGRAMS=tests/xen/xencheck}"
 
 # Kernel modules, with their dependencies. The guests' list is what a frontend may need, nothing of backends.
 XEN_DOM0_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback virtio_pci
 virtio_blk virtio_console loop tun bridge ext4 crc32c_generic"
-XEN_GUEST_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkfront xen-netfront ext4
-crc32c_generic"
+XEN_GUEST_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkfront xen-netfront loop
+ext4 crc32c_generic"
 
 # Programs of dom0 that a guest has too, beside busybox and our own.
 XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck xenstore-read xenstore-write xenstore-ls xenstore-watch"
 
 # What the host itself needs to fetch, build and boot.
-XEN_HOST_PACKAGES="$PACKAGES_BUILD qemu-system-x86 cpio zstd xz-utils"
+XEN_HOST_PACKAGES="$PACKAGES_BUILD qemu-system-x86 cpio zstd xz-utils e2fsprogs"
