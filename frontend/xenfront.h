@@ -8,9 +8,9 @@
  *
  * Threads: a handle belongs to one thread at a time; different handles are independent. Nothing here starts a
  * thread, except that libxenstore keeps one for watches.
- * Event loops: poll xenfront_blk_fd() (or xenfront_net_fd(), and so on below) for reading, with xenfront_blk_timeout_ms() as the time-out, then call
- * xenfront_blk_pump(). Callbacks run inside xenfront_blk_pump(), _poll(), _wait(), _connect() and _close()
- * only. Errors: functions return 0 or a count, or a negative errno; xenfront_blk_error() has the sentence
+ * Event loops: poll xenfront_blk_fd() or xenfront_net_fd() for reading, with the handle's timeout_ms() as the
+ * time-out, then call its pump. Callbacks run inside xenfront_blk_pump(), _poll(), _wait(), _connect() and
+ * _close() only. Errors: functions return 0 or a count, or a negative errno; the handle's error() has the sentence
  * that goes with it (device, what was expected, what was found). Units: lengths and offsets are bytes, unless
  * a name says otherwise; a sector is 512 bytes, as in <xen/io/blkif.h>.
  */
