@@ -176,11 +176,13 @@ struct xenfront_buffer *xenfront_buffer_new(struct xenfront_blk *blk, size_t len
     if (!buffer)
         goto fail;
     buffer->shr = xengntshr_open(&quiet_logger, 0);
-    err = buffer->shr ? region_init(&buffer->region, buffer->shr, blk->front.attach.backend_domid, (uint32_t)pages)
-                      : -errno;
+    err = buffer->shr
+              ? region_init(&buffer->region, buffer->shr, blk->front.attach.backend_domid, (uint32_t)pages)
+              : -errno;
     if (err < 0) {
-        front_error_set(&blk->front.error, err, "cannot grant a buffer of %zu pages to domain %" PRIu32 ": %s",
-                        pages, blk->front.attach.backend_domid, strerror(-err));
+        front_error_set(&blk->front.error, err,
+                        "cannot grant a buffer of %zu pages to domain %" PRIu32 ": %s", pages,
+                        blk->front.attach.backend_domid, strerror(-err));
         goto fail;
     }
     buffer->blk = blk;

@@ -135,11 +135,17 @@ int net_tx_reap(struct net_tx *tx, struct net_tx_counts *counts)
     return (int)waiting;
 }
 
-bool net_tx_arm(struct net_tx *tx)
+/*
+ * A packet that does not fit finds more outstanding than pages - NETIF_PARTS_MAX, so an event at half of that comes
+ * before the ring stands still.
+ */
+bool net_tx_arm(struct net_tx *tx, bool is_eager)
 {
-    tx->front.sring->rsp_event = tx->front.rsp_cons + net_tx_outstanding(tx) / 2 + 1;
+    uint32_t lazy = (tx->pages->count - NETIF_PARTS_MAX) / 2;
+
+    tx->front.sring->rsp_event = tx->front.rsp_cons + 1 + (is_eager ? net_tx_outstanding(tx) / 2 : lazy);
     xen_mb(); /* the backend sees it before we look for the last time */
-    return net_tx_peek(tx);
+    return is_eager ? net_tx_peek(tx) : producer_load(tx) - tx->front.rsp_cons > lazy;
 }
 
 bool net_tx_peek(const struct net_tx *tx)

@@ -60,8 +60,11 @@ bool net_tx_push(struct net_tx *tx);
 
 /* Takes all responses that are there. The number, or -EPROTO when the ring is broken. */
 int net_tx_reap(struct net_tx *tx, struct net_tx_counts *counts);
-/* Asks for an event when half of what is outstanding is done. True: there are responses already. */
-bool net_tx_arm(struct net_tx *tx);
+/*
+ * Asks for an event: an eager one waits for the end, and wants it when half of what is outstanding is done; else it
+ * comes only just in time to make room. True: there are so many responses already.
+ */
+bool net_tx_arm(struct net_tx *tx, bool is_eager);
 bool net_tx_peek(const struct net_tx *tx);
 /* Everything outstanding is forgotten; the ring is not used any more. */
 void net_tx_abort(struct net_tx *tx);

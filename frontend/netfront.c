@@ -197,10 +197,11 @@ static int net_take(struct front *front)
 static enum front_pass net_arm(struct front *front)
 {
     struct net_queue *queue = &FRONT_OF(struct xenfront_net, front)->queue;
+    bool is_eager = front->is_draining || front->limits.io_timeout_ms;
 
     if (front->state == XENFRONT_CONNECTED && net_rx_arm(&queue->rx))
         return FRONT_PASS_READY;
-    return net_tx_arm(&queue->tx) ? FRONT_PASS_MORE : FRONT_PASS_DONE;
+    return net_tx_arm(&queue->tx, is_eager) ? FRONT_PASS_MORE : FRONT_PASS_DONE;
 }
 
 static bool net_peek(const struct front *front)

@@ -162,7 +162,7 @@ static int progress(struct bench *bench)
         if (done)
             return done;
     }
-    return session_signal() ? -EINTR : xenfront_blk_pump(blk);
+    return process_signal() ? -EINTR : xenfront_blk_pump(blk);
 }
 
 /* Errors of requests are counted; the run goes on while the device does. */
@@ -285,7 +285,7 @@ static void report(const struct bench *bench, const struct snapshot *a, const st
     for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
         json_object_set_new(latency, keys[i],
                             json_real((double)histogram_percentile(&bench->latency, percents[i]) / 1e3));
-    session_print_json(json_pack(
+    print_json(json_pack(
         "{s:s, s:s, s:I, s:I, s:b, s:b, s:I, s:I, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:I, s:I}", "command",
         "bench", "pattern", bench->pattern->name, "block_size", (json_int_t)settings->block_size, "depth",
         (json_int_t)bench->depth, "poll", settings->is_polling, "direct", settings->is_direct, "requests",

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_BITS 6      /* of a value that a bucket keeps, after the highest one */
+#define HISTOGRAM_BITS 6 /* of a value that a bucket keeps, after the highest one */
 #define HISTOGRAM_MAX_BITS 39 /* longer values count as the longest */
 #define HISTOGRAM_BUCKETS ((HISTOGRAM_MAX_BITS - HISTOGRAM_BITS + 1) << HISTOGRAM_BITS)
 

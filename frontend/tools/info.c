@@ -4,22 +4,15 @@
  */
 #include <config.h>
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "frontend/tools/commands.h"
-
-enum fact_kind { FACT_FLAG, FACT_32, FACT_64, FACT_TEXT };
+#include "frontend/tools/facts.h"
 
 #define AT(field) offsetof(struct xenfront_blk_info, field)
 
-static const struct fact {
-    const char *key; /* in JSON */
-    const char *label;
-    enum fact_kind kind;
-    size_t offset;
-} facts[] = {
+static const struct fact facts[] = {
     { "backend", "backend", FACT_TEXT, AT(backend_path) },
     { "backend_domid", "backend's domain", FACT_32, AT(backend_domid) },
     { "size_bytes", "size in bytes", FACT_64, AT(size_bytes) },
@@ -40,39 +33,6 @@ static const struct fact {
     { "data_pages", "granted data pages", FACT_32, AT(data_pages) },
 };
 
-#define FACTS (sizeof(facts) / sizeof(facts[0]))
-
-static uint64_t fact_number(const struct fact *fact, const struct xenfront_blk_info *info)
-{
-    const char *field = (const char *)info + fact->offset;
-
-    return fact->kind == FACT_64 ? *(const uint64_t *)field : *(const uint32_t *)field;
-}
-
-static json_t *fact_json(const struct fact *fact, const struct xenfront_blk_info *info)
-{
-    const char *field = (const char *)info + fact->offset;
-
-    if (fact->kind == FACT_TEXT)
-        return json_string(field);
-    if (fact->kind == FACT_FLAG)
-        return json_boolean(*(const bool *)field);
-    return json_integer((json_int_t)fact_number(fact, info));
-}
-
-static void fact_print(const struct fact *fact, const struct xenfront_blk_info *info)
-{
-    const char *field = (const char *)info + fact->offset;
-
-    printf("  %-22s ", fact->label);
-    if (fact->kind == FACT_TEXT)
-        printf("%s\n", field);
-    else if (fact->kind == FACT_FLAG)
-        printf("%s\n", *(const bool *)field ? "yes" : "no");
-    else
-        printf("%" PRIu64 "\n", fact_number(fact, info));
-}
-
 int command_info(struct session *session)
 {
     char name[32];
@@ -81,15 +41,13 @@ int command_info(struct session *session)
     xenfront_vdev_name(session->info.devid, name, sizeof(name));
     if (!session->settings->is_json) {
         printf("%s\n", xenfront_blk_name(session->blk));
-        for (size_t i = 0; i < FACTS; i++)
-            fact_print(&facts[i], &session->info);
+        facts_print(facts, FACTS_OF(facts), &session->info);
         printf("  %-22s %.2f ms\n", "connected in", session->connect_s * 1e3);
         return TOOL_OK;
     }
     result = json_pack("{s:s, s:I}", "device", name, "devid", (json_int_t)session->info.devid);
-    for (size_t i = 0; i < FACTS; i++)
-        json_object_set_new(result, facts[i].key, fact_json(&facts[i], &session->info));
+    facts_json(facts, FACTS_OF(facts), &session->info, result);
     json_object_set_new(result, "connect_ms", json_real(session->connect_s * 1e3));
-    session_print_json(result);
+    print_json(result);
     return TOOL_OK;
 }

@@ -32,10 +32,22 @@ static const struct option_row {
 } option_rows[] = {
     { "in", 'i', OPTION_TEXT, AT(in), TOOL_WRITE | TOOL_COPY, 0, 0, "FILE",
       "read the data from FILE (-: standard input)" },
-    { "out", 'o', OPTION_TEXT, AT(out), TOOL_READ | TOOL_COPY, 0, 0, "FILE",
-      "write the data to FILE (-: standard output)" },
+    { "out", 'o', OPTION_TEXT, AT(out), TOOL_READ | TOOL_COPY | TOOL_NET_DUMP, 0, 0, "FILE",
+      "write the data to FILE (-: standard output; of dump: in pcap format)" },
     { "offset", 0, OPTION_SIZE, AT(offset), RANGE_COMMANDS, 0, UINT64_MAX, "SIZE",
       "where on the disk to start (default 0)" },
+    { "tap", 'n', OPTION_TEXT, AT(tap), TOOL_NET_TAP, 0, 0, "NAME",
+      "of the TAP device (default: xen and the device's number)" },
+    { "mtu", 0, OPTION_NUMBER, AT(mtu), TOOL_NET_TAP, 68, 65521, "N",
+      "of the TAP device (default: what the toolstack set, or 1500)" },
+    { "from", 0, OPTION_TEXT, AT(from), TOOL_NET_PING, 0, 0, "ADDRESS",
+      "our IP address: nobody else may use it" },
+    { "to", 0, OPTION_TEXT, AT(to), TOOL_NET_PING, 0, 0, "ADDRESS",
+      "whom to ask, in the same network" },
+    { "interval", 0, OPTION_NUMBER, AT(interval_ms), TOOL_NET_PING, 1, 3600000, "MS",
+      "milliseconds from one request to the next (default 1000)" },
+    { "size", 's', OPTION_SIZE, AT(size), TOOL_NET_PING | TOOL_NET_BENCH, 0, 65535, "SIZE",
+      "bytes of data (ping: 56) or of a packet (bench: 64)" },
     { "size", 's', OPTION_SIZE, AT(size), RANGE_COMMANDS, 512, UINT64_MAX, "SIZE",
       "how much of the disk (default: to its end; verify: 64M)" },
     { "block-size", 'b', OPTION_SIZE, AT(block_size), DISK_COMMANDS, 512, 64 << 20, "SIZE",
@@ -48,32 +60,46 @@ static const struct option_row {
       "only read, and check what an earlier verify with this seed left" },
     { "pattern", 'p', OPTION_TEXT, AT(pattern), TOOL_BENCH, 0, 0, "NAME",
       "read, write, randread, randwrite, rw, randrw or flush (default randread)" },
+    { "pattern", 'p', OPTION_TEXT, AT(pattern), TOOL_NET_BENCH, 0, 0, "NAME",
+      "send, receive or both (default send)" },
     { "read-percent", 0, OPTION_NUMBER, AT(read_percent), TOOL_BENCH, 0, 100, "N",
       "how much of rw and randrw reads (default 70)" },
-    { "seconds", 't', OPTION_NUMBER, AT(seconds), TOOL_BENCH, 0, 86400, "N",
-      "how long to run (default 5)" },
-    { "count", 'c', OPTION_NUMBER, AT(count), TOOL_BENCH, 1, UINT64_MAX, "N",
-      "stop after N requests" },
-    { "poll", 0, OPTION_FLAG, AT(is_polling), TOOL_BENCH, 0, 0, NULL,
+    { "seconds", 't', OPTION_NUMBER, AT(seconds), TOOL_BENCH | TOOL_NET_BENCH | TOOL_NET_DUMP, 0, 86400, "N",
+      "how long to run (default 5; dump: no limit)" },
+    { "count", 'c', OPTION_NUMBER, AT(count), TOOL_BENCH | TOOL_NET_PING | TOOL_NET_BENCH | TOOL_NET_DUMP, 1,
+      UINT64_MAX, "N", "stop after N requests or packets (ping: 4)" },
+    { "poll", 0, OPTION_FLAG, AT(is_polling), TOOL_BENCH | TOOL_NET_TAP | TOOL_NET_BENCH, 0, 0, NULL,
       "never sleep: look at the ring all the time" },
     { "direct", 0, OPTION_FLAG, AT(is_direct), TOOL_BENCH, 0, 0, NULL,
       "keep the data in granted pages: no copy in the frontend" },
-    { "spin", 0, OPTION_NUMBER, AT(spin_us), DISK_COMMANDS, 0, 1000000, "US",
+    { "spin", 0, OPTION_NUMBER, AT(spin_us), DISK_COMMANDS | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_BENCH,
+      0, 1000000, "US",
       "microseconds to look at the ring before sleeping (default 0)" },
-    { "data-pages", 0, OPTION_NUMBER, AT(data_pages), TOOL_ALL, 11, 65536, "N",
+    { "data-pages", 0, OPTION_NUMBER, AT(data_pages), TOOL_BLK, 11, 65536, "N",
       "granted pages for data, at least 11 (default 352)" },
-    { "no-persistent", 0, OPTION_FLAG, AT(no_persistent), TOOL_ALL, 0, 0, NULL,
+    { "no-persistent", 0, OPTION_FLAG, AT(no_persistent), TOOL_BLK, 0, 0, NULL,
       "do not offer persistent grants to the backend" },
+    { "no-sg", 0, OPTION_FLAG, AT(no_sg), TOOL_NET, 0, 0, NULL,
+      "no packets of more than a page, either way; implies --no-gso" },
+    { "no-gso", 0, OPTION_FLAG, AT(no_gso), TOOL_NET, 0, 0, NULL,
+      "no packets that are still to be cut into segments, either way" },
+    { "no-csum", 0, OPTION_FLAG, AT(no_csum), TOOL_NET, 0, 0, NULL,
+      "no packets with a blank checksum, either way; implies --no-gso" },
+    { "one-channel", 0, OPTION_FLAG, AT(one_channel), TOOL_NET, 0, 0, NULL,
+      "one event channel, also where the backend offers two" },
+    { "offloads", 0, OPTION_FLAG, AT(has_offloads), TOOL_NET_DUMP, 0, 0, NULL,
+      "take packets with blank checksums and uncut segments, too" },
     { "takeover", 0, OPTION_FLAG, AT(is_takeover), TOOL_ALL, 0, 0, NULL,
       "connect although another driver seems to use the device" },
     { "timeout", 0, OPTION_NUMBER, AT(timeout_s), TOOL_ALL, 1, 86400, "S",
       "seconds to wait for the backend to connect and to close (default 20)" },
     { "io-timeout", 0, OPTION_NUMBER, AT(io_timeout_s), TOOL_ALL, 0, 86400, "S",
-      "seconds without any response that count as an error; 0: none (default 60)" },
+      "seconds without any response that count as an error; 0: none (default: disks 60,\n"
+      "                             networks none)" },
     { "json", 'j', OPTION_FLAG, AT(is_json), TOOL_ALL, 0, 0, NULL,
       "print the result as JSON" },
-    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS, 0, 0, NULL,
-      "no progress and no report of a transfer" },
+    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_DUMP, 0, 0, NULL,
+      "no progress and no report" },
 };
 /* clang-format on */
 
@@ -93,6 +119,9 @@ static const struct settings_default {
         .seconds = 5,
         .read_percent = 70,
         .pattern = "randread" } },
+    { TOOL_NET_INFO | TOOL_NET_TAP | TOOL_NET_DUMP, { 0 } },
+    { TOOL_NET_PING, { .size = 56, .count = 4, .interval_ms = 1000 } },
+    { TOOL_NET_BENCH, { .size = 64, .seconds = 5, .pattern = "send" } },
 };
 
 int size_parse(const char *text, uint64_t *bytes)
@@ -167,13 +196,15 @@ static void getopt_fill(unsigned int command, struct option *longs, char *shorts
     *longs = (struct option){ NULL, 0, NULL, 0 };
 }
 
-static const struct option_row *row_find(int value)
+static const struct option_row *row_find(int value, unsigned int command)
 {
     if (value >= LONG_BASE)
         return &option_rows[value - LONG_BASE];
     for (size_t i = 0; i < OPTION_ROWS; i++) {
-        if (option_rows[i].letter && option_rows[i].letter == value)
-            return &option_rows[i];
+        const struct option_row *row = &option_rows[i];
+
+        if (row->letter && row->letter == value && row->commands & command)
+            return row;
     }
     return NULL;
 }
@@ -217,8 +248,9 @@ int settings_parse(struct settings *settings, enum tool_command command, const c
         if (defaults[i].commands & command)
             *settings = defaults[i].settings;
     }
+    settings->command = command;
     settings->timeout_s = 20;
-    settings->io_timeout_s = 60;
+    settings->io_timeout_s = command & TOOL_BLK ? 60 : 0;
     getopt_fill(command, longs, shorts);
     while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         const struct option_row *row;
@@ -229,13 +261,13 @@ int settings_parse(struct settings *settings, enum tool_command command, const c
             continue;
         }
         if (value == 'h') {
-            printf("usage: xenfront blk %s\n\n", usage);
+            printf("usage: xenfront %s\n\n", usage);
             settings_help(stdout, command);
             return -1;
         }
-        row = row_find(value);
+        row = row_find(value, command);
         if (!row) {
-            fprintf(stderr, "usage: xenfront blk %s\nTry --help.\n", usage);
+            fprintf(stderr, "usage: xenfront %s\nTry --help.\n", usage);
             return TOOL_USAGE;
         }
         if (value_parse(row, optarg, settings) < 0) {

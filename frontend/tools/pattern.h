@@ -23,7 +23,7 @@ uint64_t random_below(uint64_t *state, uint64_t bound);
 void pattern_fill(uint8_t *data, uint64_t seed, uint64_t sector, uint64_t sequence);
 
 struct pattern_found {
-    size_t at;        /* the first byte that differs */
+    size_t at; /* the first byte that differs */
     uint8_t expected; /* there */
     uint8_t found;
     bool is_pattern; /* what was found is a whole sector of this kind, from: */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "frontend/tools/process.h"
 #include "frontend/tools/progress.h"
-#include "frontend/tools/session.h"
 
 #define BAR_WIDTH 32
 #define INTERVAL 0.1 /* seconds */

@@ -11,13 +11,13 @@
 struct progress {
     const char *what;
     uint64_t total; /* bytes; 0: not known */
-    double start;   /* seconds */
+    double start; /* seconds */
     double shown;
     bool is_on;
 };
 
 void progress_start(struct progress *progress, const char *what, uint64_t total, bool is_quiet);
 void progress_show(struct progress *progress, uint64_t done); /* at most ten times a second */
-void progress_end(struct progress *progress);                 /* removes the bar */
+void progress_end(struct progress *progress); /* removes the bar */
 
 #endif

@@ -6,59 +6,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "frontend/tools/session.h"
-
-#define WAIT_MS 500 /* a signal that comes just before sleeping is noticed after so long */
-#define STORE_GRACE_S 5 /* beyond the time-outs of the protocol, xenstored may take so long */
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int number)
-{
-    stop_signal = number;
-}
-
-/* A store that has stalled blocks the calls into libxenstore for ever: this is the way out. */
-static void on_alarm(int number)
-{
-    static const char text[] = "xenfront: xenstore does not answer: is xenstored running?\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-    (void)number;
-    (void)ignored;
-    _exit(TOOL_CONNECT);
-}
-
-static void signals_catch(void)
-{
-    struct sigaction stop = { .sa_handler = on_stop };
-    struct sigaction alarm = { .sa_handler = on_alarm };
-
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGHUP, &stop, NULL);
-    sigaction(SIGALRM, &alarm, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-int session_signal(void)
-{
-    return stop_signal;
-}
-
-double seconds_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* The range that the settings name has to lie on the disk, and on sectors. */
 static int range_resolve(struct session *session)
@@ -100,22 +51,22 @@ int session_open(struct session *session, const struct settings *settings)
     int err;
 
     *session = (struct session){ .settings = settings };
-    signals_catch();
+    process_signals();
     session->blk = xenfront_blk_new(&options);
     if (!session->blk) {
         fprintf(stderr, "xenfront: options: %s\n", strerror(errno));
         return TOOL_USAGE;
     }
-    alarm((unsigned int)settings->timeout_s + STORE_GRACE_S);
+    process_alarm(settings->timeout_s);
     err = xenfront_blk_open(session->blk, settings->device);
     if (err == 0)
         err = xenfront_blk_start(session->blk, (uint32_t)settings->timeout_s * 1000);
     while (err >= 0 && xenfront_blk_state(session->blk) == XENFRONT_CONNECTING) {
-        err = xenfront_blk_wait(session->blk, WAIT_MS);
-        if (stop_signal)
-            return session_close(session, TOOL_SIGNAL + stop_signal);
+        err = xenfront_blk_wait(session->blk, PROCESS_WAIT_MS);
+        if (process_signal())
+            return session_close(session, TOOL_SIGNAL + process_signal());
     }
-    alarm(0);
+    process_alarm(0);
     if (err < 0) {
         fprintf(stderr, "xenfront: %s\n", xenfront_blk_error(session->blk));
         return session_close(session, TOOL_CONNECT);
@@ -132,7 +83,7 @@ int session_close(struct session *session, int result)
 
     if (!session->blk)
         return result;
-    alarm((unsigned int)session->settings->timeout_s + STORE_GRACE_S);
+    process_alarm(session->settings->timeout_s);
     err = xenfront_blk_close(session->blk, (uint32_t)session->settings->timeout_s * 1000);
     if (err < 0 && result == TOOL_OK) {
         fprintf(stderr, "xenfront: %s\n", xenfront_blk_error(session->blk));
@@ -140,25 +91,25 @@ int session_close(struct session *session, int result)
     }
     xenfront_blk_free(session->blk);
     session->blk = NULL;
-    alarm(0);
+    process_alarm(0);
     return result;
 }
 
 int session_wait(struct session *session)
 {
-    int done = xenfront_blk_wait(session->blk, WAIT_MS);
+    int done = xenfront_blk_wait(session->blk, PROCESS_WAIT_MS);
 
-    return done >= 0 && stop_signal ? -EINTR : done;
+    return done >= 0 && process_signal() ? -EINTR : done;
 }
 
 int session_fail(struct session *session, int err, const char *what)
 {
     const char *text = xenfront_blk_error(session->blk);
 
-    if (err == -EINTR && stop_signal) {
+    if (err == -EINTR && process_signal()) {
         fprintf(stderr, "xenfront: %s: stopped by %s\n", xenfront_blk_name(session->blk),
-                strsignal(stop_signal));
-        return TOOL_SIGNAL + stop_signal;
+                strsignal(process_signal()));
+        return TOOL_SIGNAL + process_signal();
     }
     if (xenfront_blk_state(session->blk) == XENFRONT_CONNECTED || !text[0])
         fprintf(stderr, "xenfront: %s: %s: %s\n", xenfront_blk_name(session->blk), what, strerror(-err));
@@ -191,11 +142,4 @@ int session_flush(struct session *session)
     while (err >= 0 && result == 1)
         err = xenfront_blk_wait(session->blk, -1);
     return result == 1 ? err : result;
-}
-
-void session_print_json(json_t *result)
-{
-    json_dumpf(result, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(result);
 }

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <jansson.h>
 
 #include "frontend/tools/options.h"
+#include "frontend/tools/process.h"
 #include "frontend/xenfront.h"
 
 struct session {
@@ -27,8 +27,6 @@ int session_open(struct session *session, const struct settings *settings);
 /* result, or what went wrong while closing when result is TOOL_OK. */
 int session_close(struct session *session, int result);
 
-/* The signal that asks to stop, or 0. */
-int session_signal(void);
 /* Waits for callbacks; negative errno when the device is broken, -EINTR when a signal asks to stop. */
 int session_wait(struct session *session);
 /* Prints what the library says about err, or the errno's text; returns TOOL_IO or the signal's exit code. */
@@ -37,10 +35,5 @@ int session_fail(struct session *session, int err, const char *what);
 void session_drain(struct session *session);
 /* Flushes the disk's cache where the backend offers it. */
 int session_flush(struct session *session);
-
-/* Prints a result object and drops it. */
-void session_print_json(json_t *result);
-
-double seconds_now(void);
 
 #endif

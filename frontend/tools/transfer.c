@@ -64,7 +64,7 @@ static ssize_t read_full(int fd, uint8_t *data, size_t length)
 
         if (part == 0)
             break;
-        if (part < 0 && (errno != EINTR || session_signal()))
+        if (part < 0 && (errno != EINTR || process_signal()))
             return -1;
         if (part > 0)
             got += (size_t)part;
@@ -77,7 +77,7 @@ static int write_full(int fd, const uint8_t *data, size_t length)
     while (length) {
         ssize_t part = write(fd, data, length);
 
-        if (part < 0 && (errno != EINTR || session_signal()))
+        if (part < 0 && (errno != EINTR || process_signal()))
             return -1;
         if (part > 0) {
             data += part;
@@ -164,7 +164,7 @@ static int transfer_out(struct transfer *transfer)
         if (err)
             return err;
         if (write_full(transfer->fd, block->data, block->length) < 0)
-            return session_signal() ? session_fail(transfer->session, -EINTR, "")
+            return process_signal() ? session_fail(transfer->session, -EINTR, "")
                                     : file_fail(transfer, "write");
         block->state = BLOCK_IDLE;
         transfer->done += block->length;
@@ -179,7 +179,7 @@ static int block_fill(struct transfer *transfer, struct block *block, uint64_t a
     size_t wanted = block_length(transfer, at);
     ssize_t got = read_full(transfer->fd, block->data, wanted);
 
-    if (got < 0 && session_signal())
+    if (got < 0 && process_signal())
         return -session_fail(transfer->session, -EINTR, "");
     if (got < 0)
         return -file_fail(transfer, "read");
@@ -259,9 +259,9 @@ static void transfer_report(const struct transfer *transfer, const char *what)
     double seconds = seconds_now() - transfer->progress.start;
 
     if (transfer->session->settings->is_json)
-        session_print_json(json_pack("{s:s, s:s, s:I, s:f, s:f}", "command", what, "file", transfer->file,
-                                     "bytes", (json_int_t)transfer->done, "seconds", seconds, "mb_per_s",
-                                     (double)transfer->done / seconds / 1e6));
+        print_json(json_pack("{s:s, s:s, s:I, s:f, s:f}", "command", what, "file", transfer->file, "bytes",
+                             (json_int_t)transfer->done, "seconds", seconds, "mb_per_s",
+                             (double)transfer->done / seconds / 1e6));
     else
         fprintf(stderr, "%s: %s %" PRIu64 " bytes in %.2f s, %.0f MB/s\n",
                 xenfront_blk_name(transfer->session->blk), what, transfer->done, seconds,

@@ -85,9 +85,9 @@ static void difference_report(struct verify *verify, uint64_t sector, uint64_t s
     else
         fprintf(stderr, ", in no sector that verify wrote as a whole\n");
     if (verify->session->settings->is_json)
-        session_print_json(json_pack("{s:s, s:b, s:I, s:I, s:i, s:i}", "command", "verify", "ok", 0, "offset",
-                                     (json_int_t)offset, "sector", (json_int_t)sector, "expected",
-                                     found->expected, "found", found->found));
+        print_json(json_pack("{s:s, s:b, s:I, s:I, s:i, s:i}", "command", "verify", "ok", 0, "offset",
+                             (json_int_t)offset, "sector", (json_int_t)sector, "expected", found->expected,
+                             "found", found->found));
 }
 
 static void data_compare(struct verify *verify, const struct op *op)
@@ -370,12 +370,12 @@ static void verify_report(const struct verify *verify)
     uint64_t bytes = verify->bytes_written + verify->bytes_read;
 
     if (verify->session->settings->is_json)
-        session_print_json(
-            json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "command", "verify", "ok", 1, "seed",
-                      (json_int_t)verify->seed, "range_bytes", (json_int_t)(verify->sectors * PATTERN_SECTOR),
-                      "requests", (json_int_t)verify->requests, "bytes_written",
-                      (json_int_t)verify->bytes_written, "bytes_read", (json_int_t)verify->bytes_read,
-                      "seconds", seconds, "mb_per_s", (double)bytes / seconds / 1e6));
+        print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "command", "verify", "ok", 1,
+                             "seed", (json_int_t)verify->seed, "range_bytes",
+                             (json_int_t)(verify->sectors * PATTERN_SECTOR), "requests",
+                             (json_int_t)verify->requests, "bytes_written", (json_int_t)verify->bytes_written,
+                             "bytes_read", (json_int_t)verify->bytes_read, "seconds", seconds, "mb_per_s",
+                             (double)bytes / seconds / 1e6));
     else
         printf("%s: verified %" PRIu64 " bytes with seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64
                " bytes written, %" PRIu64 " read, no difference, %.2f s, %.0f MB/s\n",

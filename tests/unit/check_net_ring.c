@@ -209,19 +209,34 @@ static void test_fewer_pages_than_slots(void **state)
     broken_tx("a slot in flight expected");
 }
 
-/* An event is asked for when half is done, and always before everything is. */
+/* Eager: when half is done, and always before everything is. Else so that room comes in time. */
 static void test_events_are_asked_for_late(void **state)
 {
+    assert_false(net_tx_arm(&tx, false));
+    assert_int_equal(tx_back.sring->rsp_event, 1 + (NET_TX_SLOTS - NETIF_PARTS_MAX) / 2);
     for (unsigned int i = 0; i < 10; i++)
         send(1, XEN_NETIF_GSO_TYPE_NONE);
-    assert_false(net_tx_arm(&tx));
+    assert_false(net_tx_arm(&tx, true));
     assert_int_equal(tx_back.sring->rsp_event, 6);
     for (unsigned int i = 0; i < 9; i++)
         answer_tx(request_at(i).id, NETIF_RSP_OKAY);
-    assert_true(net_tx_arm(&tx));
+    assert_false(net_tx_arm(&tx, false));
+    assert_true(net_tx_arm(&tx, true));
     assert_int_equal(net_tx_reap(&tx, &counts), 9);
-    assert_false(net_tx_arm(&tx));
+    assert_false(net_tx_arm(&tx, true));
     assert_int_equal(tx_back.sring->rsp_event, 10);
+}
+
+/* With as few pages as there may be: what is outstanding when a packet does not fit brings an event. */
+static void test_an_event_comes_before_the_ring_stands_still(void **state)
+{
+    pages.count = NETIF_PARTS_MAX;
+    net_tx_init(&tx, page, &pages);
+    BACK_RING_INIT(&tx_back, (netif_tx_sring_t *)(void *)page, GRANT_SIZE);
+    send(1, XEN_NETIF_GSO_TYPE_NONE);
+    assert_false(net_tx_has_room(&tx, NETIF_PARTS_MAX, NETIF_PARTS_MAX));
+    assert_false(net_tx_arm(&tx, false));
+    assert_int_equal(tx_back.sring->rsp_event, 1);
 }
 
 /* --- receive ---------------------------------------------------------------------------------------------------- */
@@ -386,6 +401,7 @@ int main(void)
         TX(test_e07_null_for_a_packet),
         TX(test_fewer_pages_than_slots),
         TX(test_events_are_asked_for_late),
+        TX(test_an_event_comes_before_the_ring_stands_still),
         RX(test_every_slot_is_posted_once),
         RX(test_packets_are_taken_in_order),
         RX(test_e17_a_bad_packet_costs_its_slots),
