@@ -53,9 +53,9 @@ struct disk_geometry {
 };
 
 /*
- * Opens what the spec names: "/path" (raw file or block device), "null:SIZE[,zero=off]" or "mem:SIZE". On failure returns
- * negative errno and a reason that says what was expected and what was found. May block, for patience_ms when
- * somebody else, perhaps the last I/O of a daemon that died, has the file locked.
+ * Opens what the spec names: "/path" (raw file or block device), "null:SIZE[,zero=off]" or "mem:SIZE". On failure
+ * returns negative errno and a reason that says what was expected and what was found. May block, for patience_ms
+ * when somebody else, perhaps the last I/O of a daemon that died, has the file locked.
  */
 int disk_open(struct disk **disk, const char *spec, bool is_readonly, unsigned int patience_ms, char *reason,
               size_t reason_size);
