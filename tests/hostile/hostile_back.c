@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * hostile_back.c: block backends that break the rules, one a case, against the xenfront command: each case says
- * with which exit status and which words the frontend must end. It may neither crash nor hang, and must leave its
- * end of the device closed and unclaimed.
+ * hostile_back.c: backends that break the rules, one a case, against the xenfront command: each case says with
+ * which exit status and which words the frontend must end. It may neither crash nor hang, and must leave its end of
+ * the device closed and unclaimed.
  *
- *     hostile_back CASE DOMID COMMAND...     runs COMMAND blk CASE'S-ARGUMENTS while it plays the backend
- *     hostile_back --list                    names of the cases
+ *     hostile_back FAMILY CASE DOMID COMMAND...  runs COMMAND FAMILY CASE'S-ARGUMENTS while it plays the backend
+ *     hostile_back --list FAMILY                 names of the cases; FAMILY: blk or net
  */
 #include <config.h>
 
@@ -17,9 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/hostile/raw_back.h"
+#include "tests/hostile/hostile_back.h"
 
-#define DEVID 51712u
 #define CASE_S 40 /* a case that takes longer has hung */
 #define STORM_EVENTS 20000
 #define MAX_ARGUMENTS 24
@@ -344,13 +343,7 @@ static void backend_id_huge(struct raw_back *back)
 
 #define READ "read --quiet --out=/dev/null --block-size=64K --size=128K --depth=2"
 
-static const struct hostile_case {
-    const char *name;
-    void (*play)(struct raw_back *back);
-    const char *arguments;
-    int status; /* of the frontend */
-    const char *words; /* that it must say */
-} cases[] = {
+static const struct hostile_back_case blk_cases[] = {
     { "unknown-id", unknown_id, READ, 1, "a slot below 32 expected" },
     { "idle-id", idle_id, READ, 1, "a request in flight expected" },
     { "stale-id", stale_id, READ, 1, "expected in slot" },
@@ -395,10 +388,24 @@ static const struct hostile_case {
     { "backend-id-huge", backend_id_huge, READ, 3, "a domain number expected" },
 };
 
-#define CASES (sizeof(cases) / sizeof(cases[0]))
+#define BLK_CASES (sizeof(blk_cases) / sizeof(blk_cases[0]))
+
+static const struct family {
+    const char *name; /* of the command */
+    const char *kind; /* of the device */
+    unsigned int devid;
+    const struct hostile_back_case *cases;
+    const size_t *count;
+} families[] = {
+    { "blk", "vbd", 51712, blk_cases, &(const size_t){ BLK_CASES } },
+    { "net", "vif", 0, hostile_net_back_cases, &hostile_net_back_count },
+};
+
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
 
 /* Starts the frontend; its standard error is to be read from *output. */
-static pid_t frontend_start(const struct hostile_case *hostile, char **command, int *output)
+static pid_t frontend_start(const struct family *family, const struct hostile_back_case *hostile,
+                            char **command, int *output)
 {
     static char text[256];
     char *argv[MAX_ARGUMENTS];
@@ -409,7 +416,7 @@ static pid_t frontend_start(const struct hostile_case *hostile, char **command, 
         argv[argc] = command[argc];
         argc++;
     }
-    snprintf(text, sizeof(text), "blk %s %u", hostile->arguments, DEVID);
+    snprintf(text, sizeof(text), "%s %s %u", family->name, hostile->arguments, family->devid);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
     argv[argc] = NULL;
@@ -446,7 +453,7 @@ static bool says(const char *text, const char *words)
     return true;
 }
 
-static void frontend_judge(const struct hostile_case *hostile, pid_t pid, int output)
+static void frontend_judge(const struct hostile_back_case *hostile, pid_t pid, int output)
 {
     char said[4096];
     size_t used = 0;
@@ -487,7 +494,8 @@ static void on_alarm(int number)
     _exit(1);
 }
 
-static void run(const struct hostile_case *hostile, unsigned int domid, char **command)
+static void run(const struct family *family, const struct hostile_back_case *hostile, unsigned int domid,
+                char **command)
 {
     struct raw_back back;
     int output;
@@ -495,8 +503,8 @@ static void run(const struct hostile_case *hostile, unsigned int domid, char **c
 
     signal(SIGALRM, on_alarm);
     alarm(CASE_S);
-    back_create(&back, domid, DEVID);
-    pid = frontend_start(hostile, command, &output);
+    back_create(&back, family->kind, domid, family->devid);
+    pid = frontend_start(family, hostile, command, &output);
     hostile->play(&back);
     frontend_judge(hostile, pid, output);
     leavings_judge(&back);
@@ -505,18 +513,25 @@ static void run(const struct hostile_case *hostile, unsigned int domid, char **c
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-        for (size_t i = 0; i < CASES; i++)
-            puts(cases[i].name);
-        return 0;
-    }
-    if (argc < 4)
-        back_fail("usage: hostile_back CASE DOMID COMMAND... | hostile_back --list");
-    for (size_t i = 0; i < CASES; i++) {
-        if (strcmp(cases[i].name, argv[1]) == 0) {
-            run(&cases[i], (unsigned int)strtoul(argv[2], NULL, 10), argv + 3);
-            return 0;
+    bool is_list = argc == 3 && strcmp(argv[1], "--list") == 0;
+
+    if (!is_list && argc < 5)
+        back_fail("usage: hostile_back FAMILY CASE DOMID COMMAND... | hostile_back --list FAMILY");
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const struct family *family = &families[i];
+
+        if (strcmp(family->name, argv[is_list ? 2 : 1]) != 0)
+            continue;
+        for (size_t j = 0; j < *family->count; j++) {
+            if (is_list) {
+                puts(family->cases[j].name);
+            } else if (strcmp(family->cases[j].name, argv[2]) == 0) {
+                run(family, &family->cases[j], (unsigned int)strtoul(argv[3], NULL, 10), argv + 4);
+                return 0;
+            }
         }
     }
-    back_fail("no case is called %s", argv[1]);
+    if (!is_list)
+        back_fail("no case is called %s", argv[2]);
+    return 0;
 }

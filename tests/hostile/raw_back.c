@@ -86,7 +86,7 @@ static void directory_make(struct raw_back *back, const char *dir, unsigned int 
         back_fail("cannot make %s: %s", dir, strerror(errno));
 }
 
-void back_create(struct raw_back *back, unsigned int domid, unsigned int devid)
+void back_create(struct raw_back *back, const char *kind, unsigned int domid, unsigned int devid)
 {
     memset(back, 0, sizeof(*back));
     back->domid = domid;
@@ -97,8 +97,8 @@ void back_create(struct raw_back *back, unsigned int domid, unsigned int devid)
     back->evtchn = xenevtchn_open(NULL, 0);
     if (!back->xs || !back->gnttab || !back->evtchn)
         back_fail("cannot open the store, gntdev or evtchn: %s", strerror(errno));
-    snprintf(back->dir, sizeof(back->dir), "/local/domain/0/backend/vbd/%u/%u", domid, devid);
-    snprintf(back->front, sizeof(back->front), "/local/domain/%u/device/vbd/%u", domid, devid);
+    snprintf(back->dir, sizeof(back->dir), "/local/domain/0/backend/%s/%u/%u", kind, domid, devid);
+    snprintf(back->front, sizeof(back->front), "/local/domain/%u/device/%s/%u", domid, kind, devid);
     directory_make(back, back->dir, 0, domid);
     directory_make(back, back->front, domid, 0);
     back_write(back, "frontend", "%s", back->front);
@@ -181,7 +181,7 @@ void back_publish(struct raw_back *back)
     back_write(back, "info", "0");
 }
 
-static unsigned int front_number(struct raw_back *back, const char *key)
+unsigned int back_front_number(struct raw_back *back, const char *key)
 {
     char *value = back_front_read(back, key);
     unsigned int number;
@@ -193,22 +193,34 @@ static unsigned int front_number(struct raw_back *back, const char *key)
     return number;
 }
 
-void back_offer(struct raw_back *back)
+void *back_map(struct raw_back *back, const char *key)
 {
-    xenevtchn_port_or_error_t port;
-
-    back_publish(back);
-    back_state(back, XenbusStateInitWait);
-    back_wait_front(back, 1u << XenbusStateInitialised);
-    back->page = xengnttab_map_grant_ref(back->gnttab, back->domid, front_number(back, "ring-ref"),
+    void *page = xengnttab_map_grant_ref(back->gnttab, back->domid, back_front_number(back, key),
                                          PROT_READ | PROT_WRITE);
-    if (!back->page)
-        back_fail("cannot map the frontend's ring: %s", strerror(errno));
-    BACK_RING_INIT(&back->ring, back->page, 4096);
-    port = xenevtchn_bind_interdomain(back->evtchn, back->domid, front_number(back, "event-channel"));
+
+    if (!page)
+        back_fail("cannot map the frontend's %s: %s", key, strerror(errno));
+    return page;
+}
+
+void back_bind(struct raw_back *back, const char *key)
+{
+    xenevtchn_port_or_error_t port =
+        xenevtchn_bind_interdomain(back->evtchn, back->domid, back_front_number(back, key));
+
     if (port < 0)
         back_fail("cannot bind the frontend's event channel: %s", strerror(errno));
     back->port = (evtchn_port_t)port;
+}
+
+void back_offer(struct raw_back *back)
+{
+    back_publish(back);
+    back_state(back, XenbusStateInitWait);
+    back_wait_front(back, 1u << XenbusStateInitialised);
+    back->page = back_map(back, "ring-ref");
+    BACK_RING_INIT(&back->ring, back->page, 4096);
+    back_bind(back, "event-channel");
 }
 
 void back_connect(struct raw_back *back)
@@ -220,9 +232,15 @@ void back_connect(struct raw_back *back)
 
 void back_let_go(struct raw_back *back)
 {
-    if (back->page)
-        xengnttab_unmap(back->gnttab, back->page, 1);
+    void *pages[] = { back->page, back->tx_page, back->rx_page };
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (pages[i])
+            xengnttab_unmap(back->gnttab, pages[i], 1);
+    }
     back->page = NULL;
+    back->tx_page = NULL;
+    back->rx_page = NULL;
     if (back->evtchn)
         xenevtchn_close(back->evtchn);
     back->evtchn = NULL;
@@ -245,8 +263,12 @@ bool back_has_request(struct raw_back *back)
     return is_more;
 }
 
-/* Sleeps until an event of the ring or of a watch, at most a second. */
-static void event_wait(struct raw_back *back)
+bool back_front_is(struct raw_back *back, unsigned int state)
+{
+    return front_state(back) == state;
+}
+
+void back_sleep(struct raw_back *back)
 {
     struct pollfd pollfds[] = { { .fd = xenevtchn_fd(back->evtchn), .events = POLLIN },
                                 { .fd = xs_fileno(back->xs), .events = POLLIN } };
@@ -272,7 +294,7 @@ blkif_request_t back_request(struct raw_back *back)
     while (!back_has_request(back)) {
         if (now_s() >= end)
             back_fail("no request came");
-        event_wait(back);
+        back_sleep(back);
     }
     RING_COPY_REQUEST(&back->ring, back->ring.req_cons, &request);
     back->ring.req_cons++;
@@ -312,7 +334,7 @@ void back_serve(struct raw_back *back)
             back_put(back, request.id, request.operation, BLKIF_RSP_OKAY);
             back_push(back);
         }
-        event_wait(back);
+        back_sleep(back);
     }
     front_unwatch(back);
     back_close(back);

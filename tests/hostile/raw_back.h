@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * raw_back.h: the least that serves a block ring, for backends that break the rules on purpose. It plays the
+ * raw_back.h: the least that serves a ring, for backends that break the rules on purpose: what every kind of device
+ * needs, and a block ring (network rings: raw_net_back.h). It plays the
  * toolstack, too: the nodes of a device are made and removed here. Every function ends the program with a message
  * when the machinery under it fails; none returns an error.
  */
@@ -15,6 +16,7 @@
 #include <xen/io/xenbus.h>
 
 #include "common/blkif_abi.h"
+#include <xen/io/netif.h>
 
 struct raw_back {
     struct xs_handle *xs;
@@ -24,16 +26,20 @@ struct raw_back {
     unsigned int devid;
     char dir[64]; /* /local/domain/0/backend/vbd/1/51712 */
     char front[64]; /* /local/domain/1/device/vbd/51712 */
-    blkif_sring_t *page;
+    blkif_sring_t *page; /* of a vbd */
     blkif_back_ring_t ring;
+    netif_tx_sring_t *tx_page; /* of a vif */
+    netif_tx_back_ring_t tx;
+    netif_rx_sring_t *rx_page;
+    netif_rx_back_ring_t rx;
     evtchn_port_t port;
     unsigned int deadline_s;
 };
 
 void back_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* A device as the toolstack makes it, both ends in state Initialising. */
-void back_create(struct raw_back *back, unsigned int domid, unsigned int devid);
+/* A device ("vbd", "vif") as the toolstack makes it, both ends in state Initialising. */
+void back_create(struct raw_back *back, const char *kind, unsigned int domid, unsigned int devid);
 /* Lets go of the ring and removes both directories. */
 void back_destroy(struct raw_back *back);
 
@@ -43,7 +49,15 @@ void back_remove(struct raw_back *back, const char *key); /* "" for the whole di
 void back_front_write(struct raw_back *back, const char *key, const char *value);
 /* A frontend's node, to free(), or NULL. */
 char *back_front_read(struct raw_back *back, const char *key);
+/* A number that must be there. */
+unsigned int back_front_number(struct raw_back *back, const char *key);
 void back_state(struct raw_back *back, unsigned int state);
+/* Maps the page whose reference the frontend's key names; binds the event channel that it names. */
+void *back_map(struct raw_back *back, const char *key);
+void back_bind(struct raw_back *back, const char *key);
+/* Sleeps until an event of the rings or of a watch, at most a second. */
+void back_sleep(struct raw_back *back);
+bool back_front_is(struct raw_back *back, unsigned int state);
 /* Until the frontend's state is one of the bits (1 << state); which. */
 enum xenbus_state back_wait_front(struct raw_back *back, unsigned int states);
 

@@ -9,10 +9,10 @@ HOSTILE=$XS_BUILDDIR/tests/hostile/hostile_back
 
 box_up
 guest_create
-mapfile -t cases < <("$HOSTILE" --list)
+mapfile -t cases < <("$HOSTILE" --list blk)
 [ ${#cases[@]} -gt 30 ] || fail "only ${#cases[@]} cases"
 for name in "${cases[@]}"; do
     say "$name"
-    in_dom0 "$HOSTILE" "$name" "$DOM" xenbox run -d "$DOM" -- xenfront || fail "$name"
+    in_dom0 "$HOSTILE" blk "$name" "$DOM" xenbox run -d "$DOM" -- xenfront || fail "$name"
 done
 xenbox domain destroy "$DOM"
