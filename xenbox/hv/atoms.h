@@ -50,14 +50,20 @@ static inline uint32_t xb_pins_in_use(uint32_t pins_ro, uint32_t pins_rw)
     return (pins_ro || pins_rw ? (uint32_t)GTF_reading : 0) | (pins_rw ? (uint32_t)GTF_writing : 0);
 }
 
+#define XB_GRANT_TRIES                                                                                       \
+    1000 /* to change a word whose owner changes it at the same time, before it is just written */
+
 /* Makes the in-use bits of the entry what the pins say. The caller holds the entry's lock. */
 static inline void xb_grant_show_pins(grant_entry_v1_t *entry, const struct xb_active *active)
 {
     uint32_t in_use = xb_pins_in_use(active->pins_ro, active->pins_rw);
     uint32_t word = xb_grant_load(entry);
 
-    while ((word & XB_GRANT_IN_USE) != in_use &&
-           !xb_grant_exchange(entry, &word, (word & ~XB_GRANT_IN_USE) | in_use)) {
+    for (int i = 0; (word & XB_GRANT_IN_USE) != in_use; i++) {
+        if (xb_grant_exchange(entry, &word, (word & ~XB_GRANT_IN_USE) | in_use))
+            return;
+        if (i == XB_GRANT_TRIES)
+            xb_grant_store(entry, word = (word & ~XB_GRANT_IN_USE) | in_use);
     }
 }
 

@@ -20,6 +20,8 @@ struct audit {
     char *why;
     size_t why_size;
     struct pins *pins[XB_MAX_DOMAINS]; /* by ref, from the map records */
+    uint32_t refs[XB_MAX_DOMAINS]; /* how many of them: refs that came later are not looked at */
+    uint32_t frames; /* and of the frames */
     uint32_t *grants; /* by frame, from the grant entries */
     uint8_t *chunk_is_used;
 };
@@ -68,19 +70,21 @@ static bool domain_is_there(const struct xb_tables *tables, uint32_t domid)
 
 static int audit_map(struct audit *audit, uint32_t slot, const struct xb_map *map)
 {
-    if (atomic_load(&map->state) == XB_MAP_FREE)
+    uint32_t state = atomic_load(&map->state), ref = *(const volatile uint32_t *)&map->ref;
+    uint16_t domid = *(const volatile uint16_t *)&map->domid;
+
+    if (state == XB_MAP_FREE)
         return 0;
-    if (atomic_load(&map->state) < XB_MAP_LIVE || atomic_load(&map->state) > XB_MAP_STUCK)
+    if (state < XB_MAP_LIVE || state > XB_MAP_STUCK)
         return audit_fail(audit, "connection %u: a map record of domain %u ref %u is neither free nor pinned",
-                          slot, map->domid, map->ref);
-    if (!domain_is_there(audit->tables, map->domid) ||
-        map->ref >= ref_top(&audit->tables->domain[map->domid]))
-        return audit_fail(audit, "connection %u maps domain %u ref %u, which was never granted", slot,
-                          map->domid, map->ref);
+                          slot, domid, ref);
+    if (domid >= XB_MAX_DOMAINS || ref >= audit->refs[domid])
+        return audit_fail(audit, "connection %u maps domain %u ref %u, which was never granted", slot, domid,
+                          ref);
     if (map->is_readonly)
-        audit->pins[map->domid][map->ref].ro++;
+        audit->pins[domid][ref].ro++;
     else
-        audit->pins[map->domid][map->ref].rw++;
+        audit->pins[domid][ref].rw++;
     return 0;
 }
 
@@ -96,7 +100,7 @@ static int audit_conn(struct audit *audit, uint32_t slot)
         return audit_fail(audit, "connection %u has %u maptrack chunks, more than %u", slot, chunks,
                           XB_CONN_CHUNKS);
     for (uint32_t i = 0; ret == 0 && i < chunks; i++) {
-        uint32_t chunk = conn->chunk[i];
+        uint32_t chunk = *(const volatile uint32_t *)&conn->chunk[i];
 
         if (chunk >= XB_MAX_CHUNKS || audit->chunk_is_used[chunk]++)
             return audit_fail(audit, "connection %u has maptrack chunk %u, which is another's", slot, chunk);
@@ -111,7 +115,8 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
     const struct xb_domain *domain = &audit->tables->domain[domid];
     const struct xb_active *active = &domain->active[ref];
     uint32_t ro = atomic_load(&active->pins_ro), rw = atomic_load(&active->pins_rw);
-    uint32_t mark = atomic_load(&active->mark), frame = domain->grant[ref].frame;
+    uint32_t mark = atomic_load(&active->mark),
+             frame = __atomic_load_n(&domain->grant[ref].frame, __ATOMIC_RELAXED);
     uint32_t word = xb_grant_load(&domain->grant[ref]);
     struct pins pins = audit->pins[domid][ref];
 
@@ -129,7 +134,10 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
         return audit_fail(audit, "domain %u ref %u: the mark %#x was not acted on", domid, ref, mark);
     if ((word & GTF_type_mask) != GTF_permit_access)
         return 0;
-    if (frame == XB_NO_FRAME || frame >= frame_top(audit->tables) ||
+    if (frame != atomic_load(&active->granted))
+        return audit_fail(audit, "domain %u ref %u names frame %u, and frame %u was granted", domid, ref,
+                          frame, atomic_load(&active->granted));
+    if (frame == XB_NO_FRAME || frame >= audit->frames ||
         atomic_load(&audit->tables->frame[frame].owner) != XB_OWNER(domid))
         return audit_fail(audit, "domain %u ref %u grants frame %u, which is not its own", domid, ref, frame);
     audit->grants[frame]++;
@@ -166,7 +174,7 @@ static int audit_frames(struct audit *audit)
     uint32_t *owned = calloc(XB_MAX_DOMAINS, sizeof(*owned));
     int ret = owned ? 0 : -ENOMEM;
 
-    for (uint32_t frame = 1; ret == 0 && frame < frame_top(audit->tables); frame++) {
+    for (uint32_t frame = 1; ret == 0 && frame < audit->frames; frame++) {
         uint32_t owner = atomic_load(&audit->tables->frame[frame].owner);
         uint32_t grants = atomic_load(&audit->tables->frame[frame].grants);
 
@@ -213,7 +221,7 @@ static int audit_all(struct audit *audit)
     for (uint32_t domid = 0; ret == 0 && domid < XB_MAX_DOMAINS; domid++) {
         if (!domain_is_there(tables, domid))
             continue;
-        for (uint32_t ref = 0; ret == 0 && ref < ref_top(&tables->domain[domid]); ref++)
+        for (uint32_t ref = 0; ret == 0 && ref < audit->refs[domid]; ref++)
             ret = audit_entry(audit, domid, ref);
         for (uint32_t port = 0; ret == 0 && port < port_top(&tables->domain[domid]); port++)
             ret = audit_port(audit, domid, port);
@@ -228,14 +236,16 @@ int audit_tables(const struct xb_tables *tables, char *why, size_t size)
     struct audit audit = { .tables = tables, .why = why, .why_size = size };
     int ret = 0;
 
-    audit.grants = calloc(frame_top(tables) + 1, sizeof(*audit.grants));
+    audit.frames = frame_top(tables);
+    audit.grants = calloc(audit.frames + 1, sizeof(*audit.grants));
     audit.chunk_is_used = calloc(XB_MAX_CHUNKS, 1);
     if (!audit.grants || !audit.chunk_is_used)
         ret = -ENOMEM;
     for (uint32_t domid = 0; ret == 0 && domid < XB_MAX_DOMAINS; domid++) {
         if (!domain_is_there(tables, domid))
             continue;
-        audit.pins[domid] = calloc(ref_top(&tables->domain[domid]) + 1, sizeof(struct pins));
+        audit.refs[domid] = ref_top(&tables->domain[domid]);
+        audit.pins[domid] = calloc(audit.refs[domid] + 1, sizeof(struct pins));
         ret = audit.pins[domid] ? 0 : -ENOMEM;
     }
     if (ret == 0)

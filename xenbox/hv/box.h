@@ -45,6 +45,7 @@ enum ref_state {
 struct domain {
     uint8_t ref_state[XB_MAX_REFS]; /* enum ref_state */
     uint32_t ref_frame[XB_MAX_REFS]; /* what the entry names, where no program can write */
+    uint16_t ref_mapper[XB_MAX_REFS]; /* and whom */
     uint32_t ref_top; /* no ref from here on was ever used */
     uint32_t ref_hint; /* no ref from XB_RESERVED_REFS to here is free */
     uint32_t gntalloc_pages; /* pages that gntshr handles share now */

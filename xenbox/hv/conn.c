@@ -155,14 +155,29 @@ int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello,
     return conn->kind == XB_CONN_EVTCHN ? conn_find_sink(box, conn, adopted_fd, sink_fd) : 0;
 }
 
+/* Makes the slot's list of chunks what it was, whatever the program has written there. */
+static void conn_restore_chunks(struct conn *conn)
+{
+    for (uint32_t i = 0; i < conn->chunks; i++)
+        conn->slot->chunk[i] = conn->chunk[i];
+    atomic_store(&conn->slot->chunks, conn->chunks);
+}
+
+static void conn_free(struct box *box, struct conn *conn)
+{
+    free(conn->foreign);
+    free(conn->chunk);
+    box_bury(box, &conn->source);
+}
+
 /* Drops what it has mapped, as far as that can be done now. True: nothing is left. */
 static bool conn_drop_maps(struct box *box, struct conn *conn)
 {
-    uint32_t chunks = atomic_load(&conn->slot->chunks);
     bool is_empty = true;
 
-    for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++) {
-        struct xb_map *map = box->tables->map[conn->slot->chunk[i] % XB_MAX_CHUNKS];
+    conn_restore_chunks(conn);
+    for (uint32_t i = 0; i < conn->chunks; i++) {
+        struct xb_map *map = box->tables->map[conn->chunk[i]];
 
         for (struct xb_map *end = map + XB_CHUNK_MAPS; map < end; map++) {
             if (damage_keeps(box, conn, map))
@@ -179,13 +194,8 @@ static bool conn_drop_maps(struct box *box, struct conn *conn)
 /* The last step of the end: gives back what is numbered. */
 static void conn_finish(struct box *box, struct conn *conn)
 {
-    uint32_t chunks = atomic_load(&conn->slot->chunks);
-
-    for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++) {
-        uint32_t chunk = conn->slot->chunk[i] % XB_MAX_CHUNKS;
-
-        box->chunk_is_used[chunk / 64] &= ~((uint64_t)1 << (chunk % 64));
-    }
+    for (uint32_t i = 0; i < conn->chunks; i++)
+        box->chunk_is_used[conn->chunk[i] / 64] &= ~((uint64_t)1 << (conn->chunk[i] % 64));
     atomic_store(&conn->slot->chunks, 0);
     conn->slot->pid = 0;
     slot_put(box, conn->id);
@@ -202,7 +212,7 @@ static void conn_undo(struct box *box, struct conn *conn)
 
     entry_recover(box, conn->id, held);
     if (sending)
-        port_redeliver(box, XB_HELD_DOMID(sending), XB_HELD_INDEX(sending));
+        port_redeliver(box, conn->domid, XB_HELD_DOMID(sending), XB_HELD_INDEX(sending));
     while (conn->foreigns)
         frame_unhold(box, conn->foreign[--conn->foreigns]);
     if (conn->kind == XB_CONN_GNTSHR)
@@ -231,8 +241,7 @@ void conn_reap(struct box *box, struct conn *conn)
         }
         conn_finish(box, conn);
     }
-    free(conn->foreign);
-    box_bury(box, &conn->source);
+    conn_free(box, conn);
 }
 
 void conn_reap_all(struct box *box)
@@ -247,8 +256,7 @@ void conn_reap_all(struct box *box)
     /* Records whose entry was locked when its holder was killed with the others. */
     while ((conn = LIST_FIRST(&box->dying))) {
         LIST_REMOVE(conn, link);
-        free(conn->foreign);
-        box_bury(box, &conn->source);
+        conn_free(box, conn);
     }
 }
 
@@ -262,8 +270,7 @@ void conn_drop_deferred(struct box *box)
             continue;
         LIST_REMOVE(conn, link);
         conn_finish(box, conn);
-        free(conn->foreign);
-        box_bury(box, &conn->source);
+        conn_free(box, conn);
         /* The end of a domain may have brought us here again and changed the list. */
         next = LIST_FIRST(&box->dying);
     }
@@ -271,23 +278,32 @@ void conn_drop_deferred(struct box *box)
 
 int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk)
 {
-    uint32_t chunks = atomic_load(&conn->slot->chunks), of_domain = 0;
+    uint32_t chunks = conn->chunks, of_domain = 0;
     uint32_t limit = box->tables->limits.maptrack_frames;
     struct conn *other;
 
     LIST_FOREACH (other, &box->conns, link) {
         if (other->id && other->domid == conn->domid)
-            of_domain += atomic_load(&other->slot->chunks);
+            of_domain += other->chunks;
     }
     if (chunks >= XB_CONN_CHUNKS || (limit && of_domain >= limit))
         return -ENOSPC;
+    if (chunks == conn->chunk_room) {
+        uint32_t *room = reallocarray(conn->chunk, 2 * (chunks + 1), sizeof(*room));
+
+        if (!room)
+            return -ENOMEM;
+        conn->chunk = room;
+        conn->chunk_room = 2 * (chunks + 1);
+    }
     for (uint32_t word = 0; word < XB_MAX_CHUNKS / 64; word++) {
         if (box->chunk_is_used[word] == UINT64_MAX)
             continue;
         *chunk = word * 64 + __builtin_ctzll(~box->chunk_is_used[word]);
         box->chunk_is_used[word] |= (uint64_t)1 << (*chunk % 64);
+        conn->chunk[conn->chunks++] = *chunk;
         conn->slot->chunk[chunks] = *chunk;
-        atomic_store(&conn->slot->chunks, chunks + 1);
+        atomic_store(&conn->slot->chunks, conn->chunks);
         return 0;
     }
     return -ENOSPC;

@@ -23,6 +23,8 @@ struct conn {
     bool is_kernel; /* XB_HELLO_KERNEL */
     struct xb_conn *slot;
     struct process *process;
+    uint32_t *chunk; /* its maptrack chunks: the slot has a copy that its program can write */
+    uint32_t chunks, chunk_room;
     uint32_t *foreign; /* frames that it maps without a grant */
     uint32_t foreigns, foreign_room;
 };

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,23 +177,27 @@ int domain_shutdown(struct box *box, uint16_t domid, uint32_t reason)
 
 int domain_destroy(struct box *box, uint16_t domid)
 {
-    struct domain *domain = domain_find(box, domid);
-
-    if (!domain)
+    if (!domain_find(box, domid))
         return -ESRCH;
     if (domid == 0)
         return -EINVAL;
-    /* Ports first: while the domain still counts as alive they can be found. */
-    for (uint32_t port = 1; port < domain->port_top; port++) {
-        domain->port_holds[port] = 0;
-        port_close(box, domid, port);
-    }
+    port_forget_all(box, domid);
     atomic_store(&box->tables->domain[domid].state, XB_DOMAIN_DYING);
     process_kill_domain(box, domid);
     conn_drop_deferred(box); /* what its kernel kept as damaged */
     virq_raise(box, VIRQ_DOM_EXC);
     domain_settle(box, domid);
     return 0;
+}
+
+/* Zeroes a part of the tables, and gives its memory back. */
+static void table_clear(struct box *box, void *start, size_t bytes)
+{
+    size_t offset = (size_t)((uint8_t *)start - (uint8_t *)box->tables);
+
+    if (fallocate(box->tables_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) <
+        0)
+        memset(start, 0, bytes);
 }
 
 void domain_settle(struct box *box, uint16_t domid)
@@ -203,12 +208,19 @@ void domain_settle(struct box *box, uint16_t domid)
         return;
     if (!box->domain[domid]->is_ended) {
         box->domain[domid]->is_ended = true;
+        grant_recount(box, domid);
+        if (!box->domain[domid])
+            return;
         grant_unshare_all(box, domid, 0);
         if (!box->domain[domid])
             return;
     }
     if (atomic_load(&domain->tot_pages))
         return;
+    /* Its programs may have written there until the last of them was dead. */
+    port_forget_all(box, domid);
+    table_clear(box, domain->grant, sizeof(domain->grant));
+    table_clear(box, domain->port, sizeof(domain->port));
     free(box->domain[domid]);
     box->domain[domid] = NULL;
     atomic_store(&domain->store_frame, XB_NO_FRAME);

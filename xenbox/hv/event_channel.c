@@ -26,12 +26,22 @@ static struct xb_port *port_find(struct box *box, uint16_t domid, uint32_t port)
     return port_at(box, domid, port);
 }
 
-/* Is the port connected? Programs can write the tables: what is read here is checked before it is followed. */
-static bool link_is_connected(uint64_t link)
+/*
+ * The other end of a port, whose link that is, if it is connected, else NULL. Programs can write the tables: a
+ * link counts only if the other end says the same.
+ */
+static struct xb_port *port_peer(struct box *box, uint16_t domid, uint32_t port, uint64_t link)
 {
-    return XB_LINK_TYPE(link) == XB_PORT_INTERDOMAIN && XB_LINK_DOMID(link) < XB_MAX_DOMAINS &&
-           XB_LINK_PORT(link) < XB_MAX_PORTS;
+    struct xb_port *peer;
+
+    if (XB_LINK_TYPE(link) != XB_PORT_INTERDOMAIN || XB_LINK_DOMID(link) >= XB_MAX_DOMAINS ||
+        XB_LINK_PORT(link) >= XB_MAX_PORTS)
+        return NULL;
+    peer = port_at(box, XB_LINK_DOMID(link), XB_LINK_PORT(link));
+    return atomic_load(&peer->link) == XB_LINK(XB_PORT_INTERDOMAIN, domid, port) ? peer : NULL;
 }
+
+#define DELIVER_TRIES 64 /* a word that changes its listener more often than that is being scribbled on */
 
 static void port_deliver(struct box *box, uint16_t domid, uint32_t port)
 {
@@ -39,12 +49,12 @@ static void port_deliver(struct box *box, uint16_t domid, uint32_t port)
     bool is_stale = true;
     uint32_t sink_id = XB_WORD_CONN(atomic_load(&raised->word));
 
-    while (is_stale)
+    for (int i = 0; is_stale && i < DELIVER_TRIES; i++)
         sink_id = xb_port_raise(raised, sink_id, &is_stale);
-    if (sink_id) {
+    if (sink_id && !is_stale) {
         struct sink *sink = sink_find(box, sink_id);
 
-        if (sink)
+        if (sink && sink->domid == domid)
             sink_write(sink, port);
     }
 }
@@ -136,11 +146,10 @@ int port_adopt(struct box *box, uint16_t domid, uint32_t port, uint32_t sink)
 static void port_free(struct box *box, uint16_t domid, uint32_t port)
 {
     struct xb_port *closed = port_at(box, domid, port);
-    uint64_t link = atomic_load(&closed->link);
+    struct xb_port *peer = port_peer(box, domid, port, atomic_load(&closed->link));
 
-    if (link_is_connected(link))
-        atomic_store(&port_at(box, XB_LINK_DOMID(link), XB_LINK_PORT(link))->link,
-                     XB_LINK(XB_PORT_UNBOUND, domid, 0));
+    if (peer)
+        atomic_store(&peer->link, XB_LINK(XB_PORT_UNBOUND, domid, 0));
     atomic_store(&closed->link, 0);
     atomic_store(&closed->word, 0);
 }
@@ -188,19 +197,45 @@ int port_send(struct box *box, uint16_t domid, uint32_t port)
     link = atomic_load(&sender->link);
     if (XB_LINK_TYPE(link) == XB_PORT_VIRQ)
         return -EINVAL;
-    if (link_is_connected(link))
+    if (port_peer(box, domid, port, link))
         port_deliver(box, XB_LINK_DOMID(link), XB_LINK_PORT(link));
     return 0;
 }
 
-void port_redeliver(struct box *box, uint16_t domid, uint32_t port)
+void port_redeliver(struct box *box, uint16_t sender, uint16_t domid, uint32_t port)
 {
     struct xb_port *raised = port_find(box, domid, port);
     uint64_t word = raised ? atomic_load(&raised->word) : 0;
     struct sink *sink = word & XB_PORT_MASKED ? sink_find(box, XB_WORD_CONN(word)) : NULL;
 
-    if (sink)
+    /*
+     * It was sending to a port of its own domain, or to one that is connected with it, or was until a moment ago: its
+     * own end may have been closed before we learn of its death.
+     */
+    if (sink && sink->domid == domid &&
+        (domid == sender ||
+         (XB_LINK_TYPE(raised->link) != XB_PORT_VIRQ && XB_LINK_DOMID(raised->link) == sender)))
         sink_write(sink, port);
+}
+
+void port_forget_all(struct box *box, uint16_t domid)
+{
+    struct domain *domain = box->domain[domid];
+
+    for (uint32_t port = 1; port < domain->port_top; port++) {
+        domain->port_holds[port] = 0;
+        port_free(box, domid, port);
+    }
+    /* What was scribbled over has lost its other end: those that still name the domain are found from there. */
+    for (uint32_t other = 0; other < XB_MAX_DOMAINS; other++) {
+        for (uint32_t port = 1; box->domain[other] && port < box->domain[other]->port_top; port++) {
+            struct xb_port *peer = port_at(box, (uint16_t)other, port);
+            uint64_t link = atomic_load(&peer->link);
+
+            if (XB_LINK_TYPE(link) == XB_PORT_INTERDOMAIN && XB_LINK_DOMID(link) == domid)
+                atomic_store(&peer->link, XB_LINK(XB_PORT_UNBOUND, domid, 0));
+        }
+    }
 }
 
 int port_hold(struct box *box, uint16_t domid, uint32_t port)

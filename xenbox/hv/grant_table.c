@@ -60,6 +60,7 @@ void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, u
 
     domain->ref_state[ref] = REF_GRANTED;
     domain->ref_frame[ref] = frame;
+    domain->ref_mapper[ref] = mapper;
     if (ref >= domain->ref_top)
         atomic_store(&box->tables->domain[owner].ref_top, domain->ref_top = ref + 1);
     frame_hold(box, frame);
@@ -67,6 +68,7 @@ void grant_set(struct box *box, uint16_t owner, uint32_t ref, uint16_t mapper, u
     atomic_store(&active->frame, XB_NO_FRAME);
     atomic_store(&active->mark, 0);
     atomic_store(&active->sharer, sharer);
+    atomic_store(&active->granted, frame);
     __atomic_store_n(&entry_at(box, owner, ref)->frame, frame, __ATOMIC_RELAXED);
     xb_grant_store(entry_at(box, owner, ref),
                    XB_GRANT(GTF_permit_access | (is_readonly ? GTF_readonly : 0), mapper));
@@ -150,6 +152,7 @@ static void grant_end(struct box *box, uint16_t owner, uint32_t ref)
     entry->frame = 0;
     atomic_store(&active->mark, 0);
     atomic_store(&active->frame, XB_NO_FRAME);
+    atomic_store(&active->granted, XB_NO_FRAME);
     domain->ref_state[ref] = REF_FREE;
     if (ref >= XB_RESERVED_REFS && ref < domain->ref_hint)
         domain->ref_hint = ref;
@@ -160,9 +163,13 @@ static void grant_end(struct box *box, uint16_t owner, uint32_t ref)
 }
 
 /* Takes the pin of a record back and makes the record free. The caller holds the entry's lock. */
-static void map_unpin(struct xb_active *active, grant_entry_v1_t *entry, struct xb_map *map)
+static void map_unpin(struct xb_active *active, grant_entry_v1_t *entry, struct xb_map *map, bool is_readonly)
 {
-    atomic_fetch_sub(map->is_readonly ? &active->pins_ro : &active->pins_rw, 1);
+    _Atomic uint32_t *pins = is_readonly ? &active->pins_ro : &active->pins_rw;
+
+    /* A record that was made up has no pin. */
+    if (atomic_load(pins))
+        atomic_fetch_sub(pins, 1);
     if (!active->pins_ro && !active->pins_rw)
         atomic_store(&active->frame, XB_NO_FRAME);
     xb_grant_show_pins(entry, active);
@@ -201,43 +208,58 @@ void entry_settle(struct box *box, uint16_t domid, uint32_t ref)
     conn_drop_deferred(box);
 }
 
-static bool map_is_sane(const struct box *box, const struct xb_map *map)
+/*
+ * Can the record of a domain be true? A program of the box can write anything into its records, but a pin is only on
+ * a page that was granted to its domain.
+ */
+static bool map_is_sane(const struct box *box, uint16_t mapper, const struct xb_map *map)
 {
-    return map->domid < XB_MAX_DOMAINS && box->domain[map->domid] && map->ref < XB_MAX_REFS;
+    return map->domid < XB_MAX_DOMAINS && box->domain[map->domid] && map->ref < XB_MAX_REFS &&
+           box->domain[map->domid]->ref_state[map->ref] != REF_FREE &&
+           box->domain[map->domid]->ref_mapper[map->ref] == mapper;
+}
+
+/* One snapshot of a record that its owner may be writing. */
+static struct xb_map map_read(const struct xb_map *map)
+{
+    struct xb_map copy;
+
+    for (size_t i = 0; i < sizeof(copy); i++)
+        ((unsigned char *)&copy)[i] = ((const volatile unsigned char *)map)[i];
+    return copy;
 }
 
 void map_notify_fire(struct box *box, uint16_t mapper, struct xb_map *map)
 {
-    uint8_t notify = map->notify;
+    struct xb_map record = map_read(map);
 
     map->notify = 0;
-    if (!map_is_sane(box, map))
+    if (!map_is_sane(box, mapper, &record))
         return;
-    if (notify & UNMAP_NOTIFY_CLEAR_BYTE)
-        frame_clear_byte(box, box->domain[map->domid]->ref_frame[map->ref], map->notify_offset);
-    if (notify & UNMAP_NOTIFY_SEND_EVENT)
-        port_unhold(box, mapper, map->notify_port);
+    if (record.notify & UNMAP_NOTIFY_CLEAR_BYTE)
+        frame_clear_byte(box, box->domain[record.domid]->ref_frame[record.ref], record.notify_offset);
+    if (record.notify & UNMAP_NOTIFY_SEND_EVENT)
+        port_unhold(box, mapper, record.notify_port);
 }
 
 bool map_drop(struct box *box, uint16_t mapper, struct xb_map *map)
 {
-    uint16_t domid = map->domid;
-    uint32_t ref = map->ref, port = map->notify_port;
-    uint8_t notify = map->notify;
+    struct xb_map record = map_read(map);
+    uint16_t domid = record.domid;
+    uint32_t ref = record.ref;
 
-    /* A program of the box can write anything into its records: one that names no entry has no pin either. */
-    if (!map_is_sane(box, map)) {
+    if (!map_is_sane(box, mapper, &record)) {
         atomic_store(&map->state, XB_MAP_FREE);
         return true;
     }
     if (!entry_trylock(active_at(box, domid, ref)))
         return false;
-    if (notify & UNMAP_NOTIFY_CLEAR_BYTE)
-        frame_clear_byte(box, box->domain[domid]->ref_frame[ref], map->notify_offset);
-    map_unpin(active_at(box, domid, ref), entry_at(box, domid, ref), map);
+    if (record.notify & UNMAP_NOTIFY_CLEAR_BYTE)
+        frame_clear_byte(box, box->domain[domid]->ref_frame[ref], record.notify_offset);
+    map_unpin(active_at(box, domid, ref), entry_at(box, domid, ref), map, record.is_readonly);
     entry_unlock(box, domid, ref);
-    if (notify & UNMAP_NOTIFY_SEND_EVENT)
-        port_unhold(box, mapper, port);
+    if (record.notify & UNMAP_NOTIFY_SEND_EVENT)
+        port_unhold(box, mapper, record.notify_port);
     return true;
 }
 
@@ -278,13 +300,68 @@ void entry_recover(struct box *box, uint32_t conn, uint64_t held)
     entry_settle(box, domid, ref);
 }
 
+struct pins {
+    uint32_t ro, rw;
+};
+
+/* The pins of all refs of a domain, from the records of all connections. */
+static void pins_count_all(struct box *box, uint16_t domid, struct pins *pins, uint32_t refs)
+{
+    for (uint32_t chunk = 0; chunk < XB_MAX_CHUNKS; chunk++) {
+        if (!(box->chunk_is_used[chunk / 64] >> (chunk % 64) & 1))
+            continue;
+        for (uint32_t i = 0; i < XB_CHUNK_MAPS; i++) {
+            struct xb_map record = map_read(&box->tables->map[chunk][i]);
+
+            if (record.state >= XB_MAP_LIVE && record.domid == domid && record.ref < refs)
+                ++*(record.is_readonly ? &pins[record.ref].ro : &pins[record.ref].rw);
+        }
+    }
+}
+
+static void pins_set(struct box *box, uint16_t domid, uint32_t ref, struct pins pins)
+{
+    struct xb_active *active = active_at(box, domid, ref);
+
+    if ((atomic_load(&active->pins_ro) == pins.ro && atomic_load(&active->pins_rw) == pins.rw) ||
+        !entry_trylock(active))
+        return;
+    atomic_store(&active->pins_ro, pins.ro);
+    atomic_store(&active->pins_rw, pins.rw);
+    atomic_store(&active->frame, pins.ro || pins.rw ? box->domain[domid]->ref_frame[ref] : XB_NO_FRAME);
+    xb_grant_show_pins(entry_at(box, domid, ref), active);
+    entry_unlock(box, domid, ref);
+}
+
+void grant_recount(struct box *box, uint16_t domid)
+{
+    uint32_t refs = box->domain[domid]->ref_top;
+    struct pins *pins = calloc(refs + 1, sizeof(*pins));
+
+    if (pins)
+        pins_count_all(box, domid, pins, refs);
+    /* The domain may end with its last pin. */
+    for (uint32_t ref = 0; pins && ref < refs && box->domain[domid]; ref++) {
+        if (box->domain[domid]->ref_state[ref] != REF_FREE)
+            pins_set(box, domid, ref, pins[ref]);
+    }
+    free(pins);
+    for (uint32_t other = 0; other < XB_MAX_DOMAINS; other++) {
+        for (uint32_t ref = 0; box->domain[other] && ref < box->domain[other]->ref_top; ref++) {
+            if (other != domid && box->domain[other]->ref_state[ref] != REF_FREE &&
+                box->domain[other]->ref_mapper[ref] == domid)
+                pins_set(box, (uint16_t)other, ref, (struct pins){ 0, 0 });
+        }
+    }
+}
+
 /* Ends a grant now, or when its last user is gone. */
 static void grant_revoke(struct box *box, uint16_t owner, uint32_t ref)
 {
     struct domain *domain = box->domain[owner];
     struct xb_active *active = active_at(box, owner, ref);
 
-    if (atomic_load(&active->sharer))
+    if (atomic_load(&active->sharer) && domain->gntalloc_pages)
         domain->gntalloc_pages--;
     atomic_store(&active->sharer, 0);
     share_notify_fire(box, owner, ref);
@@ -347,12 +424,10 @@ void grant_unshare_all(struct box *box, uint16_t owner, uint32_t sharer)
     }
 }
 
-struct xb_map *map_find(struct box *box, const struct xb_conn *conn, uint32_t index)
+struct xb_map *map_find(struct box *box, const struct conn *conn, uint32_t index)
 {
-    uint32_t chunks = atomic_load(&conn->chunks);
-
-    for (uint32_t i = 0; i < chunks && i < XB_CONN_CHUNKS; i++) {
-        if (conn->chunk[i] == index / XB_CHUNK_MAPS && conn->chunk[i] < XB_MAX_CHUNKS)
+    for (uint32_t i = 0; i < conn->chunks; i++) {
+        if (conn->chunk[i] == index / XB_CHUNK_MAPS)
             return &box->tables->map[conn->chunk[i]][index % XB_CHUNK_MAPS];
     }
     return NULL;

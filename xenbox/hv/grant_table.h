@@ -37,6 +37,12 @@ int grant_share_notify(struct box *box, uint16_t owner, uint32_t sharer,
 /* Does what is due on an entry: drops records of the dead, ends a revoked grant. Any numbers may be given. */
 void entry_settle(struct box *box, uint16_t domid, uint32_t ref);
 
+/*
+ * Counts the pins again that a dying domain can have spoilt by writing into its map records, when none of its programs
+ * is left: those on its own pages, and those that it had on others'.
+ */
+void grant_recount(struct box *box, uint16_t domid);
+
 /* A connection died while it was at this entry: repairs the pins if it held the lock, then settles. */
 void entry_recover(struct box *box, uint32_t conn, uint64_t held);
 
@@ -52,6 +58,6 @@ void map_notify_fire(struct box *box, uint16_t mapper, struct xb_map *map);
 int map_notify(struct box *box, uint16_t mapper, struct xb_map *map, const struct xb_map_notify *notify);
 
 /* Is it in range, writable? The record of a connection's own chunk, or NULL. */
-struct xb_map *map_find(struct box *box, const struct xb_conn *conn, uint32_t index);
+struct xb_map *map_find(struct box *box, const struct conn *conn, uint32_t index);
 
 #endif

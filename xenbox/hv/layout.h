@@ -50,10 +50,11 @@
 #define XB_NO_FRAME 0u /* frame 0 is never handed out */
 #define XB_RESERVED_REFS 8u /* GNTTAB_NR_RESERVED_ENTRIES: refs 0 to 7 */
 #define XB_REF_STORE 1u /* GNTTAB_RESERVED_XENSTORE: a guest's xenstore ring */
-#define XB_REF_CONSOLE 2u /* a guest's console ring; ref 0, which a forgotten ref reads as, is never granted */
+#define XB_REF_CONSOLE                                                                                       \
+    2u /* a guest's console ring; ref 0, which a forgotten ref reads as, is never granted */
 
 /* A connection id is unique for the life of a box: slot in the low 16 bits, generation above; never 0. */
-#define XB_CONN_SLOT(id) ((uint32_t)(id) & 0xffffu)
+#define XB_CONN_SLOT(id) ((uint32_t)(id)&0xffffu)
 #define XB_CONN_HV 0x10000u /* the hypervisor process itself: slot 0 */
 
 enum xb_domain_state {
@@ -72,7 +73,9 @@ struct xb_active {
     _Atomic uint32_t frame; /* while pinned: the frame that the first map recorded */
     _Atomic uint32_t mark; /* XB_ACTIVE_* */
     _Atomic uint32_t sharer; /* connection id of the gntshr handle that owns the ref, 0: the domain itself */
-    uint32_t reserved[2];
+    _Atomic uint32_t
+        granted; /* the frame that was granted: what the shared entry says is its domain's to write */
+    uint32_t reserved;
 };
 
 #define XB_ACTIVE_REVOKE 1u /* the owner wants it back: report to the hypervisor when unlocked and unpinned */
@@ -244,7 +247,8 @@ struct xb_tables {
 };
 
 #define XB_BOX_STRICT 1u /* --mapping=strict */
-#define XB_BOX_PUNISH 2u /* --punish: a mapping that goes away under I/O breaks domain 0, as on a real machine */
+#define XB_BOX_PUNISH                                                                                        \
+    2u /* --punish: a mapping that goes away under I/O breaks domain 0, as on a real machine */
 
 _Static_assert(sizeof(struct xb_active) == 32, "one half cache line");
 _Static_assert(sizeof(struct xb_map) == 40, "map record");

@@ -80,14 +80,14 @@ static int op_map_notify(struct box *box, struct conn *conn, struct request *req
 {
     const struct xb_map_notify *notify = request->in;
 
-    return map_notify(box, conn->domid, map_find(box, conn->slot, notify->map), notify);
+    return map_notify(box, conn->domid, map_find(box, conn, notify->map), notify);
 }
 
 /* A record whose entry is locked right now stays until it is dropped with the others of its connection. */
 static int op_unmap_notify(struct box *box, struct conn *conn, struct request *request)
 {
     const struct xb_u32 *index = request->in;
-    struct xb_map *map = map_find(box, conn->slot, index->value);
+    struct xb_map *map = map_find(box, conn, index->value);
 
     if (!map || atomic_load(&map->state) < XB_MAP_LIVE)
         return -EINVAL;

@@ -78,7 +78,7 @@ int entry_check(struct locked_entry *entry, bool is_readonly)
         return GNTST_bad_domain;
     if (!xb_grant_permits(word, entry->client->domid, is_readonly))
         return GNTST_general_error;
-    if (frame == XB_NO_FRAME || frame >= XB_MAX_FRAMES ||
+    if (frame == XB_NO_FRAME || frame >= XB_MAX_FRAMES || frame != atomic_load(&entry->active->granted) ||
         atomic_load(&entry->client->tables->frame[frame].owner) != XB_OWNER(entry->domid))
         return GNTST_bad_page;
     entry->frame = frame;
