@@ -110,6 +110,7 @@ static int start_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* an image beyond the limit of file sizes is an error of that request */
     return 0;
 }
 

@@ -43,6 +43,7 @@ static struct {
     struct event *retry; /* connect again; also: is it still there? */
     unsigned int retry_ms;
     bool is_suspect;
+    bool is_incomplete; /* there was no memory for a device: look for it again */
     bool is_refusing;
     unsigned int epoch; /* counts connections: watches are gone with theirs */
 } store;
@@ -107,6 +108,21 @@ static void resync_one(struct device *device, void *arg)
     device_resync(device);
 }
 
+static void schedule_retry(unsigned int ms)
+{
+    struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    evtimer_add(store.retry, &wait);
+}
+
+/* Nothing will be heard of the device by itself. */
+static void lack_memory(const struct toolstack_name *name)
+{
+    log_error(NULL, "no memory for device %s %u/%u: trying again", name->kind, name->domid, name->devid);
+    store.is_incomplete = true;
+    schedule_retry(RETRY_MAX_MS);
+}
+
 /* may_create: the toolstack has written something there. false: the path is about no device. */
 static bool queue_device(const char *path, bool may_create)
 {
@@ -122,7 +138,7 @@ static bool queue_device(const char *path, bool may_create)
         if (device)
             device_queue_add(device);
         else if (may_create && !store.is_refusing && !device_create(families[i], name.domid, name.devid))
-            log_error(NULL, "no memory for device %s %u/%u", name.kind, name.domid, name.devid);
+            lack_memory(&name);
     }
     return true;
 }
@@ -287,13 +303,6 @@ fail:
     return error;
 }
 
-static void schedule_retry(unsigned int ms)
-{
-    struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-    evtimer_add(store.retry, &wait);
-}
-
 /* Devices that are connected are served on; nothing of theirs needs the store. */
 static void lose_store(void)
 {
@@ -307,16 +316,21 @@ static void lose_store(void)
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
+    bool is_incomplete;
     char *home;
 
     if (store.xs) {
         /* Only suspected. Any answer will do. */
         store.is_suspect = false;
+        is_incomplete = store.is_incomplete;
+        store.is_incomplete = false;
         home = xs_get_domain_path(store.xs, 0);
         if (!home)
             lose_store();
         else
             device_table_each(queue_one, NULL);
+        for (size_t i = 0; home && is_incomplete && i < FAMILY_COUNT; i++)
+            scan_family(families[i]);
         free(home);
         return;
     }

@@ -29,11 +29,9 @@ void blk_queue_say(struct blk_queue *queue, const char *fmt, ...)
 void blk_queue_clear(struct blk_queue *queue)
 {
     const struct grant_io grants = queue->grants;
-    const struct log_limit log_limit = queue->log_limit; /* or a guest that reconnects could say more */
 
     memset(queue, 0, sizeof(*queue));
     queue->grants = grants;
-    queue->log_limit = log_limit;
 }
 
 void blk_queue_fini(struct blk_queue *queue)

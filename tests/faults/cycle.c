@@ -25,6 +25,7 @@ static void on_done(void *cookie, int status)
 static int die(struct xenfront_blk *blk, const char *what, int cycle, int err)
 {
     fprintf(stderr, "cycle %d: %s: %s (%s)\n", cycle, what, xenfront_blk_error(blk), strerror(-err));
+    xenfront_blk_free(blk);
     return 1;
 }
 

@@ -32,7 +32,7 @@ alloc_fail() {
     main) where=1 ;;
     worker) where=2 ;;
     esac
-    printf '%b' "\\x0$where" | dd of="$ALLOC_BOARD" bs=1 seek=32 conv=notrunc status=none
+    [ "$1" = 0 ] || printf '%b' "\\x0$where" | dd of="$ALLOC_BOARD" bs=1 seek=32 conv=notrunc status=none
     printf -v bytes '\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8))
     printf '%b' "$bytes" | dd of="$ALLOC_BOARD" bs=1 seek=24 conv=notrunc status=none
 }
