@@ -55,6 +55,14 @@ static const struct setting {
       .unit = "microseconds",
       .max = 1000,
       .help = "How long at most a worker looks at an idle ring again before it sleeps, while that pays. 0: never." },
+    { .name = "notify",
+      .type = SETTING_CHOICE,
+      .offset = offsetof(struct config, notify),
+      .initial = "events",
+      .choices = "events|polling",
+      .help = "How a worker learns of requests. events: the guest notifies. polling: rings are looked at all the "
+              "time, the guest need not notify, and each worker with a connected device keeps a CPU busy. For single "
+              "devices see poll and events of xensplit." },
     { .name = "engine",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, engine),

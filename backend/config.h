@@ -17,12 +17,14 @@
 enum engine_kind { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_LIBAIO };
 enum direct_mode { DIRECT_AUTO, DIRECT_ON, DIRECT_OFF };
 enum data_method_setting { DATA_METHOD_AUTO, DATA_METHOD_COPY, DATA_METHOD_PERSISTENT, DATA_METHOD_MAP };
+enum notify_mode { NOTIFY_EVENTS, NOTIFY_POLLING };
 enum exit_mode { EXIT_CLOSE, EXIT_KEEP };
 
 struct config {
     unsigned int workers; /* threads that own queues */
     unsigned int offload_threads; /* for what may block */
     unsigned int spin_us; /* how long a queue looks again before its worker sleeps */
+    unsigned int notify; /* enum notify_mode: of devices that connect */
     unsigned int engine; /* enum engine_kind */
     unsigned int direct; /* enum direct_mode: O_DIRECT */
     unsigned int data_method; /* enum data_method_setting */

@@ -13,6 +13,8 @@ enum device_order_kind {
     DEVICE_MOVE, /* `queue` belongs to `worker` from now on */
     DEVICE_SUSPEND, /* no port, no requests taken: the ring stays mapped, the device stays Connected */
     DEVICE_RESUME,
+    DEVICE_POLL, /* its ring is looked at all the time */
+    DEVICE_EVENTS, /* its guest notifies */
 };
 
 struct device_order {

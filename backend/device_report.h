@@ -62,6 +62,7 @@ struct device_report {
     /* The queue has answered. */
     bool has_figures;
     const char *queue_state;
+    const char *notification;
     bool has_channel; /* else it is suspended, and has no port */
     uint64_t port;
     uint64_t in_flight; /* taken from the ring, not answered */

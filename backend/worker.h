@@ -12,6 +12,7 @@
 #include <xengnttab.h>
 
 #include "backend/mailbox.h"
+#include "backend/poller.h"
 
 struct engine;
 
@@ -22,6 +23,7 @@ struct worker {
     xenevtchn_handle *evtchn;
     xengnttab_handle *gnttab;
     struct engine *engine; /* disk/engine.h: asynchronous file I/O and the bounce pool of this worker */
+    struct poller poller; /* queues that are looked at all the time */
     const void *served; /* the queue that had the last turn: who had it twice may spin (spin.h) */
     /* private to worker.c from here */
     struct event *evtchn_event;

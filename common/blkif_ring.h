@@ -121,6 +121,15 @@ static inline bool blkif_ring_has_more(const struct blkif_ring *ring)
     return blkif_ring_load(&ring->native.sring->req_prod) != ring->native.req_cons;
 }
 
+/*
+ * Asks for no notification: the index that would be worth one lies behind, and comes again after 2^32 requests. What
+ * was asked for before may still come.
+ */
+static inline void blkif_ring_silence(struct blkif_ring *ring)
+{
+    ring->native.sring->req_event = ring->native.req_cons;
+}
+
 /* Before sleeping: asks to be woken for the next request; true when there already is one. */
 static inline bool blkif_ring_final_check(struct blkif_ring *ring)
 {

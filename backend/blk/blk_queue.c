@@ -165,6 +165,8 @@ static bool queue_look(struct blk_queue *queue)
     queue->worker->served = queue;
     if (is_ready(queue))
         return true;
+    if (queue->is_polled) /* the guest is not asked to notify */
+        return false;
     if (may_spin && spin_until(&queue->spin, config_get()->spin_us * 1000, is_ready, queue))
         return true;
     return blkif_ring_final_check(&queue->ring);
@@ -233,6 +235,16 @@ void blk_queue_on_event(struct channel *channel)
     blk_queue_pass(queue);
 }
 
+void blk_queue_on_look(struct poller_entry *entry)
+{
+    struct blk_queue *queue = (struct blk_queue *)((char *)entry - offsetof(struct blk_queue, poll));
+
+    if (queue->owed > 0)
+        engine_poll(queue->worker->engine);
+    if (queue->done.first || (is_ready(queue) && can_take(queue)))
+        blk_queue_pass(queue);
+}
+
 void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report)
 {
     static const char *const states[] = {
@@ -245,6 +257,7 @@ void blk_queue_inspect(const struct blk_queue *queue, struct device_report *repo
     report->queue_state = states[queue->state];
     report->has_channel = queue->channel.owner != NULL;
     report->port = queue->channel.port;
+    report->notification = queue->is_polled ? "polling" : "events";
     report->in_flight = queue->owed;
     report->waits_for_buffer = queue->waiter.is_waiting;
     report->spin_limit_ns = queue->spin.limit_ns;

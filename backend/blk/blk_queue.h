@@ -17,6 +17,7 @@
 #include "backend/device_report.h"
 #include "backend/disk/buffer_pool.h"
 #include "backend/grant_io.h"
+#include "backend/poller.h"
 #include "backend/spin.h"
 #include "common/blkif_ring.h"
 #include "common/inflight.h"
@@ -44,6 +45,7 @@ struct blk_queue {
     char label[64]; /* "vbd 3/51712 q0" */
     enum grant_io_method method;
     const char *method_reason; /* a literal */
+    bool is_polled; /* looked at all the time; the guest need not notify. May be changed while quiet */
     bool is_void; /* the disk has no data: requests are checked and answered */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
@@ -66,6 +68,7 @@ struct blk_queue {
     struct inflight inflight;
     struct grant_io grants;
     struct buffer_waiter waiter;
+    struct poller_entry poll;
     struct event pass_event; /* not by reference: a start allocates nothing */
     struct spin spin;
     struct log_limit log_limit;
@@ -116,6 +119,7 @@ void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request
 void blk_queue_pass(struct blk_queue *queue);
 void blk_queue_on_pass(evutil_socket_t fd, short what, void *arg);
 channel_fn blk_queue_on_event;
+void blk_queue_on_look(struct poller_entry *entry);
 void blk_queue_release(struct blk_queue *queue);
 void blk_queue_park(struct blk_queue *queue);
 void blk_queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

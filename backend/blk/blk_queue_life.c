@@ -46,9 +46,21 @@ static void on_buffer(struct buffer_waiter *waiter)
     event_active(&queue->pass_event, EV_TIMEOUT, 0);
 }
 
+/* Running from now on: it will be looked at, or the guest will say that there is something. */
+static void queue_go(struct blk_queue *queue)
+{
+    queue->state = BLK_QUEUE_RUNNING;
+    if (!queue->is_polled)
+        return;
+    blkif_ring_silence(&queue->ring);
+    queue->poll.look = blk_queue_on_look;
+    poller_add(&queue->worker->poller, queue->worker->base, &queue->poll);
+}
+
 /* Lets go of everything, in an order in which nothing that is still held uses what is gone. */
 void blk_queue_release(struct blk_queue *queue)
 {
+    poller_remove(&queue->worker->poller, &queue->poll);
     channel_unbind(&queue->channel);
     if (event_initialized(&queue->pass_event))
         event_del(&queue->pass_event);
@@ -170,7 +182,7 @@ int blk_queue_start(struct blk_queue *queue)
     ret = queue_bind(queue, worker);
     if (ret)
         goto fail;
-    queue->state = BLK_QUEUE_RUNNING;
+    queue_go(queue);
     if (queue->is_adopting) {
         log_info(queue->label, "took the ring over with %u requests in flight", queue->owed);
         /* The predecessor may have died between a push and its notification, on either side. */
@@ -195,6 +207,7 @@ void blk_queue_stop(struct blk_queue *queue, bool is_kept)
 /* As a release, but the ring stays, and what stands in it. */
 void blk_queue_park(struct blk_queue *queue)
 {
+    poller_remove(&queue->worker->poller, &queue->poll);
     channel_unbind(&queue->channel);
     event_del(&queue->pass_event);
     buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
@@ -243,7 +256,7 @@ int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
     blkif_ring_attach(&queue->ring, page, (enum blkif_abi)queue->identity.abi, queue->ring.native.req_cons,
                       queue->ring.native.rsp_prod_pvt);
     event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
-    queue->state = BLK_QUEUE_RUNNING;
+    queue_go(queue);
     event_active(&queue->pass_event, EV_TIMEOUT, 0); /* requests that came meanwhile */
     return 0;
 }

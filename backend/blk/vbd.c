@@ -221,6 +221,7 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     memcpy(queue->identity.generation, device->generation, sizeof(queue->identity.generation));
     snprintf(queue->label, sizeof(queue->label), "%s q0", device->label);
     queue->is_void = geometry->is_void;
+    queue->is_polled = config_get()->notify == NOTIFY_POLLING;
     queue->method = data_method_choose(&(struct data_method_facts){ .setting = config_get()->data_method,
                                                                     .is_offered = keys->is_persistent_offered,
                                                                     .is_accepted = keys->is_persistent },

@@ -43,6 +43,8 @@ static void on_order_over(struct letter *letter)
             worker_move_queue(vbd->worker, vbd->target);
             vbd->worker = vbd->target;
             log_info(vbd->device->label, "queue %u moved to worker %u", order->queue, order->worker);
+        } else if (order->kind == DEVICE_POLL || order->kind == DEVICE_EVENTS) {
+            log_info(vbd->device->label, "notified by %s", order->kind == DEVICE_POLL ? "polling" : "events");
         } else {
             vbd->is_suspended = order->kind == DEVICE_SUSPEND;
             log_info(vbd->device->label, "%s", vbd->is_suspended ? "suspended" : "resumed");
@@ -88,6 +90,22 @@ static void take_queue(struct letter *letter)
     mailbox_post(&from->mailbox, &vbd->to_worker);
 }
 
+/* One that cannot be resumed is as lost as a broken one. */
+static void resume_here(struct vbd *vbd)
+{
+    const int error = blk_queue_resume(&vbd->queue, vbd->queue.worker);
+
+    if (error)
+        blk_queue_give_up(&vbd->queue);
+    order_over(vbd, error);
+}
+
+static void change_notification(struct vbd *vbd)
+{
+    vbd->queue.is_polled = vbd->order->kind == DEVICE_POLL;
+    resume_here(vbd);
+}
+
 /* On the worker that it has. */
 static void on_quiet(struct blk_queue *queue)
 {
@@ -97,6 +115,8 @@ static void on_quiet(struct blk_queue *queue)
         order_over(vbd, -EIO);
     } else if (vbd->order->kind == DEVICE_SUSPEND) {
         order_over(vbd, 0);
+    } else if (vbd->order->kind == DEVICE_POLL || vbd->order->kind == DEVICE_EVENTS) {
+        change_notification(vbd);
     } else {
         vbd->to_worker.deliver = take_queue;
         mailbox_post(&vbd->target->mailbox, &vbd->to_worker);
@@ -110,15 +130,9 @@ static void quiesce_queue(struct letter *letter)
     blk_queue_quiesce(&vbd->queue, on_quiet);
 }
 
-/* One that cannot be resumed is as lost as a broken one. */
 static void resume_queue(struct letter *letter)
 {
-    struct vbd *vbd = VBD_OF(letter, to_worker);
-    const int error = blk_queue_resume(&vbd->queue, vbd->queue.worker);
-
-    if (error)
-        blk_queue_give_up(&vbd->queue);
-    order_over(vbd, error);
+    resume_here(VBD_OF(letter, to_worker));
 }
 
 void vbd_order(struct device *device, struct device_order *order)
@@ -127,6 +141,8 @@ void vbd_order(struct device *device, struct device_order *order)
         [DEVICE_MOVE] = quiesce_queue,
         [DEVICE_SUSPEND] = quiesce_queue,
         [DEVICE_RESUME] = resume_queue,
+        [DEVICE_POLL] = quiesce_queue,
+        [DEVICE_EVENTS] = quiesce_queue,
     };
     struct vbd *vbd = device->priv;
 

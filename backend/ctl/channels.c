@@ -12,7 +12,8 @@ json_t *command_channels(const struct survey *survey)
 {
     static const char *const fields[] = { "device",     "domid",         "worker",
                                           "port",       "frontend_port", "kicks_received",
-                                          "kicks_sent", "queue_state",   NULL };
+                                          "kicks_sent", "notification",  "queue_state",
+                                          NULL };
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < survey->device_count; i++) {

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     { "move", true, command_channels, true, DEVICE_MOVE, true },
     { "suspend", true, command_channels, true, DEVICE_SUSPEND, false },
     { "resume", true, command_channels, true, DEVICE_RESUME, false },
+    { "poll", true, command_channels, true, DEVICE_POLL, false },
+    { "events", true, command_channels, true, DEVICE_EVENTS, false },
 };
 
 const struct command *command_find(const char *name)
@@ -31,5 +33,5 @@ const struct command *command_find(const char *name)
 
 const char *command_names(void)
 {
-    return "list, show, why, stats, workers, channels, move, suspend or resume";
+    return "list, show, why, stats, workers, channels, move, suspend, resume, poll or events";
 }

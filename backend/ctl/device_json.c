@@ -57,6 +57,7 @@ static const struct field {
     FIELD(PART_QUEUE, FIELD_NUMBER, frontend_port),
     FIELD(PART_CHANNEL, FIELD_NUMBER, port),
     FIELD(PART_FIGURES, FIELD_LITERAL, queue_state),
+    FIELD(PART_FIGURES, FIELD_LITERAL, notification),
     FIELD(PART_FIGURES, FIELD_NUMBER, in_flight),
     FIELD(PART_FIGURES, FIELD_FACT, waits_for_buffer),
     FIELD(PART_FIGURES, FIELD_NUMBER, spin_limit_ns),

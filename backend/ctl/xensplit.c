@@ -24,7 +24,7 @@ enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
     {                                                                                                        \
         { "port", "PORT" }, { "worker", "WORKER" }, { "device", "DEVICE" },                                  \
             { "frontend_port", "FRONTEND'S PORT" }, { "kicks_received", "KICKS IN" },                        \
-            { "kicks_sent", "KICKS OUT" }, { "queue_state", "QUEUE" },                                       \
+            { "kicks_sent", "KICKS OUT" }, { "notification", "BY" }, { "queue_state", "QUEUE" },             \
     }
 
 static const struct view {
@@ -74,6 +74,8 @@ static const struct view {
     { "move", true, "Gives a queue to another worker, under load or not", CHANNEL_COLUMNS },
     { "suspend", true, "Lets go of a device's event channel: its requests wait", CHANNEL_COLUMNS },
     { "resume", true, "Binds it again, and goes on", CHANNEL_COLUMNS },
+    { "poll", true, "Looks at its ring all the time, so that no notification is needed", CHANNEL_COLUMNS },
+    { "events", true, "Sleeps until its guest notifies, as it is without poll", CHANNEL_COLUMNS },
 };
 
 #define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
@@ -235,7 +237,7 @@ int main(int argc, char **argv)
         return usage("a command", NULL);
     view = find_view(argv[0]);
     if (!view)
-        return usage("list, show, why, stats, workers, channels, move, suspend or resume", argv[0]);
+        return usage("list, show, why, stats, workers, channels, move, suspend, resume, poll or events", argv[0]);
     if (format == FORMAT_PROMETHEUS && strcmp(view->command, "stats") != 0)
         return usage("--prometheus with stats", argv[0]);
     question.command = view->command;

@@ -127,6 +127,12 @@ void engine_start(struct engine *engine)
         engine_turn(engine);
 }
 
+void engine_poll(struct engine *engine)
+{
+    if (engine->in_flight > 0 || engine->finished.first)
+        engine_turn(engine);
+}
+
 static void io_finish(struct engine *engine, struct disk_io *io, int error)
 {
     io->error = error;

@@ -36,6 +36,8 @@ struct buffer_pool *engine_buffers(struct engine *engine);
 void engine_submit(struct engine *engine, struct disk_io *io);
 /* Starts what was queued. */
 void engine_start(struct engine *engine);
+/* For who does not wait for the loop: takes the completions that are there. Without a system call. */
+void engine_poll(struct engine *engine);
 /* No file is involved: done() comes from the loop, as for any other. */
 void engine_finish(struct engine *engine, struct disk_io *io, int error);
 

@@ -304,6 +304,87 @@ static void test_c11_a_broken_ring_is_left_alone_until_the_stop(void **state)
     stop(f, false);
 }
 
+/* One round at depth count with both ends asleep before: whether the frontend had to kick. */
+static bool sleeping_round(struct fixture *f, unsigned int count)
+{
+    bool must_notify;
+
+    f->front.sring->rsp_event = f->front.rsp_cons + 1; /* the frontend sleeps */
+    for (unsigned int i = 0; i < count; i++)
+        put(f, i % 2 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, i * 8);
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&f->front, must_notify);
+    if (must_notify)
+        assert_int_equal(xenevtchn_notify(f->evtchn, f->port), 0);
+    expect(f, count, BLKIF_RSP_OKAY);
+    while (f->queue.owed > 0 || f->queue.is_masked)
+        turn(f);
+    return must_notify;
+}
+
+static void test_one_kick_and_one_interrupt(void **state)
+{
+    struct fixture *f = *state;
+    const struct queue_counters *counters = &f->queue.counters;
+    uint64_t received, sent;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    while (counters->kicks_received == 0 || f->queue.is_masked)
+        turn(f); /* of the binding */
+    received = counters->kicks_received;
+    sent = counters->kicks_sent;
+    for (unsigned int round = 1; round <= 100; round++) {
+        assert_true(sleeping_round(f, 1));
+        assert_int_equal(counters->kicks_received - received, round);
+        assert_int_equal(counters->kicks_sent - sent, round);
+    }
+    /* A whole ring at a time: one kick for all, and no interrupt that nobody asked for. */
+    received = counters->kicks_received;
+    sent = counters->kicks_sent;
+    for (unsigned int round = 1; round <= 20; round++) {
+        assert_true(sleeping_round(f, BLKIF_RING_SLOTS));
+        assert_int_equal(counters->kicks_received - received, round);
+        assert_int_equal(counters->kicks_sent - sent, round);
+    }
+    stop(f, false);
+}
+
+static void switch_notification(struct blk_queue *queue)
+{
+    queue->is_polled = !queue->is_polled;
+    assert_int_equal(blk_queue_resume(queue, queue->worker), 0);
+}
+
+static void test_a_polled_queue_asks_for_no_kick(void **state)
+{
+    struct fixture *f = *state;
+    const struct queue_counters *counters = &f->queue.counters;
+    uint64_t received;
+
+    f->queue.is_polled = true;
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    while (counters->kicks_received == 0 || f->queue.is_masked)
+        turn(f);
+    for (unsigned int round = 0; round < 100; round++)
+        assert_false(sleeping_round(f, 1 + round % BLKIF_RING_SLOTS));
+    assert_int_equal(counters->kicks_received, 1);
+    assert_int_equal(counters->kicks_sent, 100); /* the frontend still sleeps */
+
+    blk_queue_quiesce(&f->queue, switch_notification);
+    while (counters->kicks_received == 1 || f->queue.is_masked)
+        turn(f);
+    assert_false(f->queue.poll.is_in);
+    received = counters->kicks_received;
+    assert_true(sleeping_round(f, 1));
+    assert_int_equal(counters->kicks_received, received + 1);
+
+    blk_queue_quiesce(&f->queue, switch_notification);
+    while (counters->kicks_received == received + 1 || f->queue.is_masked)
+        turn(f);
+    assert_false(sleeping_round(f, 3));
+    stop(f, false);
+    assert_null(f->worker.poller.first);
+}
+
 /* The daemon dies without a word: what it had is dropped, the file stays. */
 static void die(struct fixture *f)
 {
@@ -528,6 +609,8 @@ int main(void)
         TEST(test_requests_are_served),
         TEST(test_an_empty_pool_makes_requests_wait_in_their_place),
         TEST(test_a_stop_while_waiting_for_a_buffer_leaves_the_line),
+        TEST(test_one_kick_and_one_interrupt),
+        TEST(test_a_polled_queue_asks_for_no_kick),
         TEST(test_c14_a_stop_drains_what_is_in_flight),
         TEST(test_c11_a_broken_ring_is_left_alone_until_the_stop),
         TEST(test_an_heir_does_what_was_taken_and_not_answered),
