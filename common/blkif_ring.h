@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "common/blkif_abi.h"
+#include "common/ring_index.h"
 
 #define BLKIF_RING_BYTES 4096u
 #define BLKIF_RING_SLOTS 32u /* of one page, in both layouts */
@@ -50,22 +51,14 @@ static inline void blkif_ring_attach(struct blkif_ring *ring, void *page, enum b
 
 static inline RING_IDX blkif_ring_load(const RING_IDX *index)
 {
-    return *(const volatile RING_IDX *)index;
+    return ring_load(index);
 }
 
-/*
- * How many requests wait, 0 to BLKIF_RING_SLOTS; -EPROTO when the producer is not between our consumer and one
- * ring ahead of our responses: the accounting is broken for good (catalogue C11).
- */
+/* How many requests wait, 0 to BLKIF_RING_SLOTS; -EPROTO: the accounting is broken (ring_index.h). */
 static inline int blkif_ring_available(const struct blkif_ring *ring)
 {
-    RING_IDX waiting = blkif_ring_load(&ring->native.sring->req_prod) - ring->native.req_cons;
-    RING_IDX owed = ring->native.req_cons - ring->native.rsp_prod_pvt;
-
-    if (waiting > BLKIF_RING_SLOTS - owed)
-        return -EPROTO;
-    xen_rmb(); /* the slots are read after the index that says they are there */
-    return (int)waiting;
+    return ring_waiting(&ring->native.sring->req_prod, ring->native.req_cons, ring->native.rsp_prod_pvt,
+                        BLKIF_RING_SLOTS);
 }
 
 /* Copies the next slot; it is consumed only by blkif_ring_consume. */
@@ -133,11 +126,8 @@ static inline void blkif_ring_silence(struct blkif_ring *ring)
 /* Before sleeping: asks to be woken for the next request; true when there already is one. */
 static inline bool blkif_ring_final_check(struct blkif_ring *ring)
 {
-    if (blkif_ring_has_more(ring))
-        return true;
-    ring->native.sring->req_event = ring->native.req_cons + 1;
-    xen_mb(); /* the peer sees req_event before we look at its producer for the last time */
-    return blkif_ring_has_more(ring);
+    return ring_await(&ring->native.sring->req_prod, &ring->native.sring->req_event, ring->native.req_cons,
+                      1);
 }
 
 #endif
