@@ -122,6 +122,7 @@ static const struct device_key vif_keys[] = {
     { "ip", NULL, NULL, NULL, false, "addresses, for the script" },
     { "rate", NULL, NULL, NULL, false, "BYTES,MICROSECONDS" },
     { "mtu", NULL, NULL, NULL, false, "largest packet" },
+    { "port", NULL, NULL, NULL, false, "where xensplitd sends the frames: tap:NAME, socket:PATH, null, generator" },
     { "trusted", NULL, yes_no, "1", false, "whether the frontend may trust the backend" },
     { "script", NULL, NULL, NULL, false, "hotplug script" },
     { 0 },
@@ -141,6 +142,7 @@ static const struct device_node vif_backend[] = {
     { "handle", "$devid" },
     { "type", "vif" },
     { "mtu", "$mtu" },
+    { "port", "$port" },
     { "hotplug-status", "" },
     { 0 },
 };
