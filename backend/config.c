@@ -20,7 +20,7 @@
 #define CONFIG_FILE SYSCONFDIR "/xensplit/xensplitd.conf"
 #define LINE_MAX_BYTES 1024
 
-enum setting_type { SETTING_NUMBER, SETTING_CHOICE, SETTING_PATH };
+enum setting_type { SETTING_NUMBER, SETTING_CHOICE, SETTING_PATH, SETTING_WORD };
 
 static const struct setting {
     const char *name;
@@ -105,6 +105,19 @@ static const struct setting {
       .unit = "seconds",
       .max = 86400,
       .help = "How long I/O in flight may hold up the exit. 0: for ever." },
+    { .name = "vif-port",
+      .type = SETTING_WORD,
+      .offset = offsetof(struct config, vif_port),
+      .initial = "tap",
+      .help = "Where the frames of a vif go that has no node `port`: tap, null, generator or socket:PATH." },
+    { .name = "vif-drain",
+      .type = SETTING_NUMBER,
+      .offset = offsetof(struct config, vif_drain_ms),
+      .initial = "10000",
+      .unit = "milliseconds",
+      .min = 1,
+      .max = 3600000,
+      .help = "How long a guest may leave frames waiting. Then they are dropped until it takes some again." },
     { .name = "run-dir",
       .type = SETTING_PATH,
       .offset = offsetof(struct config, run_dir),
@@ -203,6 +216,17 @@ static int set_path(const struct setting *s, char *field, const char *value, cha
     return 0;
 }
 
+static int set_word(const struct setting *s, char *field, const char *value, char *reason, size_t size)
+{
+    if (value[0] == '\0' || strlen(value) >= CONFIG_PATH_MAX) {
+        snprintf(reason, size, "%s: expected a word of at most %d bytes, found \"%s\"", s->name,
+                 CONFIG_PATH_MAX - 1, value);
+        return -EINVAL;
+    }
+    strcpy(field, value);
+    return 0;
+}
+
 static int set_value(struct config *c, const struct setting *s, const char *value, char *reason, size_t size)
 {
     void *field = (char *)c + s->offset;
@@ -214,6 +238,8 @@ static int set_value(struct config *c, const struct setting *s, const char *valu
         return set_choice(s, field, value, reason, size);
     case SETTING_PATH:
         return set_path(s, field, value, reason, size);
+    case SETTING_WORD:
+        return set_word(s, field, value, reason, size);
     }
     return -EINVAL;
 }
@@ -325,7 +351,11 @@ static int read_file(struct config *c, const char *path, char *reason, size_t si
 /* "NUMBER", "a|b", "PATH": what stands behind the equals sign. */
 static const char *setting_operand(const struct setting *s)
 {
-    return s->type == SETTING_NUMBER ? "NUMBER" : s->type == SETTING_PATH ? "PATH" : s->choices;
+    static const char *const words[] = {
+        [SETTING_NUMBER] = "NUMBER", [SETTING_PATH] = "PATH", [SETTING_WORD] = "WORD"
+    };
+
+    return s->type == SETTING_CHOICE ? s->choices : words[s->type];
 }
 
 /* Text in lines of at most width columns from the present one on, each new line indented. */
@@ -389,7 +419,10 @@ void config_print_manual(FILE *out)
         if (s->type == SETTING_NUMBER)
             fprintf(out, "A number from %u to %u (%s)", s->min, s->max, s->unit);
         else
-            fprintf(out, "%s", s->type == SETTING_PATH ? "An absolute path" : s->choices);
+            fprintf(out, "%s",
+                    s->type == SETTING_PATH   ? "An absolute path"
+                    : s->type == SETTING_WORD ? "A word"
+                                              : s->choices);
         fputs("; default ", out);
         print_roff(out, s->initial);
         fputs(s->is_option_only ? ". Only as an option.\n" : ".\n", out);

@@ -34,6 +34,8 @@ struct config {
     unsigned int log_level; /* enum log_level */
     unsigned int log_time; /* bool */
     unsigned int ready_fd; /* gets a line when the daemon serves; 0: none */
+    unsigned int vif_drain_ms; /* how long a guest may take no frame before its frames are dropped */
+    char vif_port[CONFIG_PATH_MAX]; /* of a vif that has no `port` node */
     char run_dir[CONFIG_PATH_MAX]; /* exists, mode 0700, locked by this daemon */
 };
 

@@ -27,6 +27,19 @@ struct queue_counters {
     uint64_t kicks_sent; /* notifications */
 };
 
+/* The same for a network queue; tx is what the guest sends. */
+struct net_counters {
+    uint64_t tx_packets, tx_bytes;
+    uint64_t tx_errors; /* malformed, or its pages could not be copied */
+    uint64_t rx_packets, rx_bytes;
+    uint64_t rx_errors; /* the guest's pages could not be written */
+    uint64_t rx_dropped; /* too long for the guest, or it did not take them in time */
+    uint64_t rx_stalls; /* times that it did not take any for too long */
+    uint64_t port_refused; /* what the port's other side did not take, or gave and could not be used */
+    uint64_t kicks_received;
+    uint64_t kicks_sent;
+};
+
 struct device_report {
     /* Every device. */
     char label[48];
@@ -49,6 +62,13 @@ struct device_report {
     bool is_readonly;
     bool is_direct;
 
+    /* Its port is open; target says which. */
+    bool has_port;
+    const char *port_kind;
+    uint64_t mtu;
+    uint64_t rate_bytes; /* in each period of */
+    uint64_t rate_period_us; /* 0: no limit */
+
     /* It has a queue. */
     bool has_queue;
     uint64_t worker;
@@ -58,6 +78,13 @@ struct device_report {
     const char *abi;
     uint64_t ring_ref;
     uint64_t frontend_port;
+
+    /* And that is one of a network device. */
+    bool has_net_queue;
+    uint64_t rx_ring_ref; /* ring_ref is the transmit ring's */
+    uint64_t rx_frontend_port;
+    bool takes_sg, takes_csum_ipv4, takes_csum_ipv6, takes_gso_tcpv4, takes_gso_tcpv6; /* the guest */
+    bool has_rx_notify;
 
     /* The queue has answered. */
     bool has_figures;
@@ -71,10 +98,12 @@ struct device_report {
     uint64_t pages_mapped; /* of the guest, kept */
     char mapping_refusal[128]; /* why nothing more is mapped; empty: it may be */
     struct queue_counters counters;
+    struct net_counters net; /* of a network device */
 
-    /* Its way. The family sets subject, the asker the rest. */
+    /* Its way: private to device_report.c; but for what the asker sets. */
     struct letter letter;
-    void *subject; /* the queue; for its worker only */
+    const void *subject; /* the queue; for its worker only */
+    void (*fill)(const void *queue, struct device_report *report);
     void (*on_complete)(struct device_report *report); /* main thread, exactly once */
     void *asker;
 };
@@ -84,5 +113,13 @@ struct device_report {
  * report must not.
  */
 void device_inspect(const struct device *device, struct device_report *report);
+
+/*
+ * Main thread, for families, who then post the report's letter to the queue's worker: fill runs there, between two
+ * passes, and the report comes back and is complete. Letters of one sender arrive in order: a queue that is asked
+ * before it is told to stop is still there.
+ */
+void device_report_address(struct device_report *report, const void *queue,
+                           void (*fill)(const void *queue, struct device_report *report));
 
 #endif

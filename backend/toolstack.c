@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/xenbus.h"
 #include "backend/blk/vbd.h"
+#include "backend/net/vif.h"
 #include "backend/claim.h"
 #include "backend/device.h"
 #include "backend/device_table.h"
@@ -23,7 +24,7 @@
 #include "backend/toolstack.h"
 
 /* The kinds of devices that we serve: backend/<name>. */
-static const struct device_family_ops *const families[] = { &vbd_family_ops };
+static const struct device_family_ops *const families[] = { &vbd_family_ops, &vif_family_ops };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 
 /* Tokens of the watches; that of a frontend's watch is our directory's path. */

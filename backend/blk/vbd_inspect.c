@@ -15,23 +15,10 @@
 #include "backend/disk/engine.h"
 #include "backend/worker.h"
 
-static void on_inspected_letter(struct letter *letter)
-{
-    struct device_report *report =
-        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
-
-    report->on_complete(report);
-}
-
 /* Worker's thread. */
-static void inspect_queue(struct letter *letter)
+static void inspect_queue(const void *queue, struct device_report *report)
 {
-    struct device_report *report =
-        (struct device_report *)((char *)letter - offsetof(struct device_report, letter));
-
-    blk_queue_inspect(report->subject, report);
-    letter->deliver = on_inspected_letter;
-    mailbox_post(daemon_mailbox(), letter);
+    blk_queue_inspect(queue, report);
 }
 
 static void inspect_disk(const struct vbd *vbd, struct device_report *report)
@@ -50,7 +37,6 @@ static void inspect_disk(const struct vbd *vbd, struct device_report *report)
 /* While an order is carried out nobody knows whose the queue is just now: reports wait. */
 void vbd_inspect_queue(struct vbd *vbd, struct letter *letter)
 {
-    letter->deliver = inspect_queue;
     if (vbd->order) {
         letter->next = vbd->waiting_reports;
         vbd->waiting_reports = letter;
@@ -84,6 +70,6 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         report->on_complete(report);
         return;
     }
-    report->subject = (void *)queue;
+    device_report_address(report, queue, inspect_queue);
     vbd_inspect_queue(device->priv, &report->letter);
 }

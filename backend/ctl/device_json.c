@@ -15,15 +15,30 @@
 enum field_type { FIELD_ARRAY, FIELD_LITERAL, FIELD_NUMBER, FIELD_FACT };
 
 /* When it is known. */
-enum field_part { PART_DEVICE, PART_DISK, PART_QUEUE, PART_FIGURES, PART_CHANNEL };
+enum field_part {
+    PART_DEVICE,
+    PART_TARGET,
+    PART_DISK,
+    PART_PORT,
+    PART_QUEUE,
+    PART_NET_QUEUE,
+    PART_FIGURES,
+    PART_CHANNEL,
+    PART_BLK_FIGURES,
+    PART_NET_FIGURES
+};
 
 #define FIELD(part, type, name)                                                                              \
     {                                                                                                        \
 #name, part, type, offsetof(struct device_report, name)                                              \
     }
+#define NET_COUNTER(name)                                                                                    \
+    {                                                                                                        \
+#name, PART_NET_FIGURES, FIELD_NUMBER, offsetof(struct device_report, net.name)                      \
+    }
 #define COUNTER(name)                                                                                        \
     {                                                                                                        \
-#name, PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.name)                     \
+#name, PART_BLK_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.name)                 \
     }
 
 /* In the order in which `show` prints them. */
@@ -43,18 +58,30 @@ static const struct field {
     FIELD(PART_DEVICE, FIELD_ARRAY, last_error),
     FIELD(PART_DEVICE, FIELD_ARRAY, path),
     FIELD(PART_DEVICE, FIELD_ARRAY, frontend_path),
-    FIELD(PART_DISK, FIELD_ARRAY, target),
+    FIELD(PART_TARGET, FIELD_ARRAY, target),
     FIELD(PART_DISK, FIELD_LITERAL, disk_kind),
     FIELD(PART_DISK, FIELD_NUMBER, size_bytes),
     FIELD(PART_DISK, FIELD_NUMBER, sector_bytes),
     FIELD(PART_DISK, FIELD_FACT, is_readonly),
     FIELD(PART_DISK, FIELD_FACT, is_direct),
+    FIELD(PART_PORT, FIELD_LITERAL, port_kind),
+    FIELD(PART_PORT, FIELD_NUMBER, mtu),
+    FIELD(PART_PORT, FIELD_NUMBER, rate_bytes),
+    FIELD(PART_PORT, FIELD_NUMBER, rate_period_us),
     FIELD(PART_QUEUE, FIELD_NUMBER, worker),
     FIELD(PART_QUEUE, FIELD_LITERAL, engine),
     FIELD(PART_QUEUE, FIELD_LITERAL, data_method),
     FIELD(PART_QUEUE, FIELD_LITERAL, abi),
     FIELD(PART_QUEUE, FIELD_NUMBER, ring_ref),
     FIELD(PART_QUEUE, FIELD_NUMBER, frontend_port),
+    FIELD(PART_NET_QUEUE, FIELD_NUMBER, rx_ring_ref),
+    FIELD(PART_NET_QUEUE, FIELD_NUMBER, rx_frontend_port),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, takes_sg),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, takes_csum_ipv4),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, takes_csum_ipv6),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, takes_gso_tcpv4),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, takes_gso_tcpv6),
+    FIELD(PART_NET_QUEUE, FIELD_FACT, has_rx_notify),
     FIELD(PART_CHANNEL, FIELD_NUMBER, port),
     FIELD(PART_FIGURES, FIELD_LITERAL, queue_state),
     FIELD(PART_FIGURES, FIELD_LITERAL, notification),
@@ -69,8 +96,17 @@ static const struct field {
     COUNTER(bytes_read),
     COUNTER(bytes_written),
     COUNTER(errors),
-    COUNTER(kicks_received),
-    COUNTER(kicks_sent),
+    NET_COUNTER(tx_packets),
+    NET_COUNTER(tx_bytes),
+    NET_COUNTER(tx_errors),
+    NET_COUNTER(rx_packets),
+    NET_COUNTER(rx_bytes),
+    NET_COUNTER(rx_errors),
+    NET_COUNTER(rx_dropped),
+    NET_COUNTER(rx_stalls),
+    NET_COUNTER(port_refused),
+    { "kicks_received", PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.kicks_received) },
+    { "kicks_sent", PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.kicks_sent) },
 };
 
 #define FIELD_COUNT (sizeof(fields_known) / sizeof(fields_known[0]))
@@ -79,10 +115,15 @@ static bool is_known(const struct device_report *report, enum field_part part)
 {
     const bool has[] = {
         [PART_DEVICE] = true,
+        [PART_TARGET] = report->has_disk || report->has_port,
         [PART_DISK] = report->has_disk,
+        [PART_PORT] = report->has_port,
         [PART_QUEUE] = report->has_queue,
+        [PART_NET_QUEUE] = report->has_net_queue,
         [PART_FIGURES] = report->has_figures,
         [PART_CHANNEL] = report->has_figures && report->has_channel,
+        [PART_BLK_FIGURES] = report->has_figures && !report->has_net_queue,
+        [PART_NET_FIGURES] = report->has_figures && report->has_net_queue,
     };
 
     return has[part];

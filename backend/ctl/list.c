@@ -9,9 +9,10 @@
 
 json_t *command_list(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",      "state",     "frontend_state", "target",
-                                          "size_bytes",  "worker",    "disk_kind",      "engine",
-                                          "data_method", "in_flight", "last_error",     NULL };
+    static const char *const fields[] = { "device",     "state",       "frontend_state", "target",
+                                          "size_bytes", "mtu",         "worker",         "disk_kind",
+                                          "engine",     "data_method", "in_flight",      "last_error",
+                                          NULL };
 
     return device_json_all(survey, fields);
 }

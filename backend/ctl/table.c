@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CELL_MAX 512 /* bytes of a value with its end; longer ones are cut */
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX 24
 
 static bool has_suffix(const char *name, const char *suffix)
 {
@@ -60,14 +60,30 @@ static void format_value(char cell[CELL_MAX], const char *name, const json_t *va
             *at = '?';
 }
 
-void table_print(FILE *out, const json_t *rows, const struct table_column *columns)
+static bool is_shown(const json_t *rows, const struct table_column *column)
 {
+    bool is_found = json_array_size(rows) == 0 || !column->is_optional;
+
+    for (size_t row = 0; row < json_array_size(rows) && !is_found; row++) {
+        const json_t *value = json_object_get(json_array_get(rows, row), column->name);
+
+        is_found = value && !json_is_null(value);
+    }
+    return is_found;
+}
+
+void table_print(FILE *out, const json_t *rows, const struct table_column *all)
+{
+    struct table_column columns[COLUMNS_MAX];
     int width[COLUMNS_MAX];
     bool is_right[COLUMNS_MAX] = { false };
     char cell[CELL_MAX];
-    unsigned int count;
+    unsigned int count = 0;
 
-    for (count = 0; columns[count].name && count < COLUMNS_MAX; count++) {
+    for (; all->name && count < COLUMNS_MAX; all++) {
+        if (!is_shown(rows, all))
+            continue;
+        columns[count] = *all;
         width[count] = (int)strlen(columns[count].heading);
         for (size_t row = 0; row < json_array_size(rows); row++) {
             const json_t *value = json_object_get(json_array_get(rows, row), columns[count].name);
@@ -77,6 +93,7 @@ void table_print(FILE *out, const json_t *rows, const struct table_column *colum
                 width[count] = (int)strlen(cell);
             is_right[count] |= json_is_number(value);
         }
+        count++;
     }
     for (size_t row = 0; row <= json_array_size(rows); row++) {
         for (unsigned int i = 0; i < count; i++) {

@@ -7,11 +7,13 @@
 #define XENSPLIT_BACKEND_CTL_TABLE_H
 
 #include <stdio.h>
+#include <stdbool.h>
 #include <jansson.h>
 
 struct table_column {
     const char *name; /* of the member */
     const char *heading;
+    bool is_optional; /* left out when there are rows and none has it */
 };
 
 /* columns: ends with a NULL name. Numbers stand on the right; what is null is "-". */

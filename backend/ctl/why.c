@@ -28,6 +28,48 @@ static const char *engine_reason(const struct device_report *report)
                : "engine = auto, and the system does not allow io_uring (the log of the start says why)";
 }
 
+/* What the guest may be given, and why not more. */
+static const char *offload_reason(const struct device_report *report)
+{
+    if (!report->has_net_queue)
+        return "the device has no ring now";
+    if (strcmp(report->port_kind, "tap") != 0 && strcmp(report->port_kind, "null") != 0)
+        return "the port knows of no offloads: packets are whole and their checksums complete";
+    if (!report->takes_sg)
+        return "the guest did not write feature-sg: nothing longer than a page, and no segmentation";
+    if (!report->takes_gso_tcpv4 && !report->takes_gso_tcpv6)
+        return "the guest did not write feature-gso-tcpv4 or -tcpv6: the kernel segments for it";
+    return "the port leaves to the guest what the guest said that it takes";
+}
+
+/* Why it stands still, if it does. */
+static const char *wait_reason(const struct device_report *report)
+{
+    if (strcmp(report->state, "InitWait") == 0 && strcmp(report->frontend_state, "Connected") == 0)
+        return "hotplug-status is awaited: the toolstack's script has not written \"connected\"";
+    if (report->has_figures && strcmp(report->queue_state, "stalled") == 0)
+        return "the guest has posted no pages for longer than vif-drain: its frames are dropped";
+    return "nothing holds it up";
+}
+
+static json_t *why_vif(const struct device_report *report)
+{
+    static const char *const fields[] = { "device",          "state",           "frontend_state",
+                                          "waits_for",       "target",          "mtu",
+                                          "rate_bytes",      "rate_period_us",  "queue_state",
+                                          "data_method",     "takes_sg",        "takes_csum_ipv4",
+                                          "takes_csum_ipv6", "takes_gso_tcpv4", "takes_gso_tcpv6",
+                                          "has_rx_notify",   "last_error",      NULL };
+    json_t *object = device_json(report, fields);
+
+    if (device_json_say(object, "data_method_reason", method_reason(report)) == 0 &&
+        device_json_say(object, "offload_reason", offload_reason(report)) == 0 &&
+        device_json_say(object, "wait_reason", wait_reason(report)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static const char *direct_reason(const struct device_report *report)
 {
     if (!report->has_disk)
@@ -44,13 +86,16 @@ static const char *direct_reason(const struct device_report *report)
 
 json_t *command_why(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",     "state",     "frontend_state",
-                                          "waits_for",  "target",    "disk_kind",
-                                          "engine",     "is_direct", "data_method",
-                                          "pages_mapped", "mapping_refusal", "last_error", NULL };
+    static const char *const fields[] = { "device",      "state",        "frontend_state",  "waits_for",
+                                          "target",      "disk_kind",    "engine",          "is_direct",
+                                          "data_method", "pages_mapped", "mapping_refusal", "last_error",
+                                          NULL };
     const struct device_report *report = &survey->devices[0];
-    json_t *object = device_json(report, fields);
+    json_t *object;
 
+    if (strcmp(report->family, "vif") == 0)
+        return why_vif(report);
+    object = device_json(report, fields);
     if (device_json_say(object, "data_method_reason", method_reason(report)) == 0 &&
         device_json_say(object, "engine_reason", engine_reason(report)) == 0 &&
         device_json_say(object, "direct_reason", direct_reason(report)) == 0)

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vif.c: the life of a network device: opens its port, gives its queue to a worker, and takes both back. Reading
+ * goes on in net_queue.c (the rings' turns), net_tx.c and net_rx.c (what the guest sends and receives).
+ *
+ * Main thread, except for the functions that say otherwise. A step that needs another thread goes there as a letter or
+ * an offload job and ends, when the answer comes back, in device_done(); no two steps overlap, so one letter in each
+ * direction is enough.
+ */
+#include <config.h>
+
+#include "backend/net/vif.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/config.h"
+#include "backend/daemon.h"
+#include "backend/device_report.h"
+#include "backend/net/net_queue.h"
+#include "backend/net/vif_keys.h"
+#include "backend/offload.h"
+#include "backend/slot.h"
+#include "backend/worker.h"
+
+/* Lives in the device's slot: what a connect has made is there for the next one. */
+struct vif {
+    struct device *device;
+    struct vif_toolstack_keys keys;
+    struct vif_toolstack_keys open_keys; /* that the port was opened with */
+    struct port *port;
+    bool is_open; /* the port, and no other thread is about it */
+    struct net_queue queue;
+    bool has_queue; /* it has a worker: from the connect to the end of the disconnect */
+    bool is_connected;
+    struct offload_job job; /* opens or closes the port */
+    struct letter to_worker; /* start or stop the queue */
+    struct letter to_main; /* the worker's answer */
+    struct letter broken; /* the worker's complaint */
+    struct letter new_rate; /* to the worker and back */
+    bool is_rate_on_its_way;
+    struct credit_rate rate; /* in the letter */
+    int error; /* of the step that another thread is at */
+    char reason[320];
+};
+
+#define VIF_OF(pointer, member) ((struct vif *)((char *)(pointer)-offsetof(struct vif, member)))
+
+/* Setup */
+
+/* What is open stays open when it would be opened again: an interface keeps its addresses and its bridge. */
+static void open_work(struct offload_job *job)
+{
+    struct vif *vif = VIF_OF(job, job);
+    struct port_wish wish = { .label = vif->device->label,
+                              .mtu = vif->keys.mtu,
+                              .is_adopting = vif->device->is_adopting };
+
+    vif->error = 0;
+    if (vif->port && strcmp(vif->keys.port, vif->open_keys.port) == 0 &&
+        vif->keys.mtu == vif->open_keys.mtu && port_error(vif->port) == 0)
+        return;
+    port_close(vif->port, false);
+    vif->port = NULL;
+    snprintf(wish.name, sizeof(wish.name), "vif%u.%u", vif->device->domid, vif->device->devid);
+    vif->error = port_open(&vif->port, vif->keys.port, &wish, vif->reason, sizeof(vif->reason));
+    vif->open_keys = vif->keys;
+}
+
+/* What the guest may send. Blank checksums are completed here when the port cannot be told of them. */
+static struct netif_offer our_offer(const struct vif *vif)
+{
+    const bool can_offload = port_info(vif->port)->can_offload;
+
+    return (struct netif_offer){
+        .can_sg = true,
+        .can_csum_ipv4 = true,
+        .can_csum_ipv6 = true,
+        .can_gso_tcpv4 = can_offload,
+        .can_gso_tcpv6 = can_offload,
+    };
+}
+
+static void open_done(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, job.done);
+    struct device *device = vif->device;
+    struct netif_offer offer;
+
+    if (vif->error == 0) {
+        vif->is_open = true;
+        offer = our_offer(vif);
+        log_info(device->label, "port %s, MTU %u", port_info(vif->port)->target, port_info(vif->port)->mtu);
+        if (!device->is_adopting)
+            vif->error = vif_keys_publish_features(device, &offer, vif->reason, sizeof(vif->reason));
+    }
+    device_done(device, vif->error, "%s", vif->reason);
+}
+
+static void vif_destroy(void *memory)
+{
+    struct vif *vif = memory;
+
+    net_queue_fini(&vif->queue);
+}
+
+/* The slot may have served an earlier life of the device: of that only memory is left. */
+static struct vif *vif_take(struct device *device)
+{
+    struct vif *vif = slot_take(device, sizeof(*vif), vif_destroy);
+
+    if (!vif)
+        return NULL;
+    device->priv = vif;
+    vif->device = device;
+    return vif;
+}
+
+static void vif_setup(struct device *device)
+{
+    struct vif *vif = device->priv ? device->priv : vif_take(device);
+    int ret;
+
+    if (!vif) {
+        device_done(device, -ENOMEM, "no memory for a network device");
+        return;
+    }
+    vif->is_open = false;
+    ret = vif_keys_read_toolstack(device, &vif->keys, vif->reason, sizeof(vif->reason));
+    if (ret) {
+        device_done(device, ret, "%s", vif->reason);
+        return;
+    }
+    vif->job.work = open_work;
+    vif->job.done.deliver = open_done;
+    vif->job.reply_to = daemon_mailbox();
+    offload_post(&vif->job);
+}
+
+/* Connect */
+
+static bool vif_may_connect(struct device *device)
+{
+    return vif_keys_hotplug_is_done(device);
+}
+
+static void queue_drop(struct vif *vif)
+{
+    worker_drop_queue(vif->queue.worker);
+    vif->has_queue = false;
+}
+
+static void on_broken_letter(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, broken);
+
+    if (vif->is_connected)
+        device_fail(vif->device, "%s", vif->queue.reason);
+}
+
+/* Worker's thread. */
+static void on_broken(struct net_queue *queue)
+{
+    struct vif *vif = queue->owner;
+
+    vif->broken.deliver = on_broken_letter;
+    mailbox_post(daemon_mailbox(), &vif->broken);
+}
+
+static void on_started(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, to_main);
+
+    vif->is_connected = vif->error == 0;
+    if (vif->error) {
+        snprintf(vif->reason, sizeof(vif->reason), "%s", vif->queue.reason);
+        queue_drop(vif);
+    }
+    device_done(vif->device, vif->error, "%s", vif->reason);
+}
+
+/* Worker's thread. */
+static void start_queue(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, to_worker);
+
+    vif->error = net_queue_start(&vif->queue);
+    vif->to_main.deliver = on_started;
+    mailbox_post(daemon_mailbox(), &vif->to_main);
+}
+
+static void queue_prepare(struct vif *vif, const struct vif_frontend_keys *keys)
+{
+    struct net_queue *queue = &vif->queue;
+
+    net_queue_clear(queue);
+    queue->owner = vif;
+    queue->port = vif->port;
+    queue->domid = vif->device->domid;
+    queue->rings = keys->rings;
+    queue->our_offer = our_offer(vif);
+    queue->their_offer = keys->offer;
+    queue->has_rx_notify = keys->has_rx_notify;
+    queue->rate = vif->keys.rate;
+    queue->drain_us = config_get()->vif_drain_ms * 1000ull;
+    snprintf(queue->label, sizeof(queue->label), "%s q0", vif->device->label);
+    queue->on_broken = on_broken;
+    queue->worker = worker_take_queue();
+    vif->has_queue = true;
+}
+
+static void vif_connect(struct device *device)
+{
+    struct vif *vif = device->priv;
+    struct vif_frontend_keys keys;
+    int ret;
+
+    vif->reason[0] = '\0';
+    ret = vif_keys_read_frontend(device, &keys, vif->reason, sizeof(vif->reason));
+    if (ret == 0)
+        ret = vif_keys_read_rate(device, &vif->keys.rate, vif->reason, sizeof(vif->reason));
+    if (ret) {
+        device_done(device, ret, "%s", vif->reason);
+        return;
+    }
+    queue_prepare(vif, &keys);
+    log_info(device->label, "ring refs %u and %u, event channels %u and %u, worker %u%s",
+             keys.rings.ref[NET_CHANNEL_TX], keys.rings.ref[NET_CHANNEL_RX],
+             keys.rings.event_channel[NET_CHANNEL_TX], keys.rings.event_channel[NET_CHANNEL_RX],
+             vif->queue.worker->index, keys.has_rx_notify ? "" : ", without rx notification");
+    vif->to_worker.deliver = start_queue;
+    mailbox_post(&vif->queue.worker->mailbox, &vif->to_worker);
+}
+
+/* The rate is live */
+
+static void vif_refresh(struct device *device);
+
+static void rate_is_set(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, new_rate);
+
+    vif->is_rate_on_its_way = false;
+    if (vif->is_connected)
+        vif_refresh(vif->device); /* it may have changed again */
+}
+
+/* Worker's thread. Letters arrive in order: the queue has not been stopped yet. */
+static void set_rate(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, new_rate);
+
+    net_queue_set_rate(&vif->queue, &vif->rate);
+    letter->deliver = rate_is_set;
+    mailbox_post(daemon_mailbox(), letter);
+}
+
+static void vif_refresh(struct device *device)
+{
+    struct vif *vif = device->priv;
+    struct credit_rate rate;
+    char reason[256];
+
+    if (!vif->is_connected || vif->is_rate_on_its_way)
+        return;
+    if (vif_keys_read_rate(device, &rate, reason, sizeof(reason))) {
+        log_limited(&device->limit, LOG_LEVEL_WARNING, device->label, "%s: the rate stays as it was", reason);
+        return;
+    }
+    if (rate.bytes == vif->keys.rate.bytes && rate.period_us == vif->keys.rate.period_us)
+        return;
+    log_info(device->label, "rate: %llu bytes in %u us", (unsigned long long)rate.bytes, rate.period_us);
+    vif->keys.rate = vif->rate = rate;
+    vif->is_rate_on_its_way = true;
+    vif->new_rate.deliver = set_rate;
+    mailbox_post(&vif->queue.worker->mailbox, &vif->new_rate);
+}
+
+/* Disconnect */
+
+static void on_stopped_letter(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, to_main);
+
+    queue_drop(vif);
+    device_done(vif->device, 0, NULL);
+}
+
+/* Worker's thread. */
+static void stop_queue(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, to_worker);
+
+    net_queue_stop(&vif->queue, vif->device->is_parting);
+    vif->to_main.deliver = on_stopped_letter;
+    mailbox_post(daemon_mailbox(), &vif->to_main);
+}
+
+static void vif_disconnect(struct device *device)
+{
+    struct vif *vif = device->priv;
+
+    if (!vif || !vif->has_queue) {
+        device_done(device, 0, NULL);
+        return;
+    }
+    vif->is_connected = false;
+    vif->to_worker.deliver = stop_queue;
+    mailbox_post(&vif->queue.worker->mailbox, &vif->to_worker);
+}
+
+/* Teardown */
+
+static void close_work(struct offload_job *job)
+{
+    struct vif *vif = VIF_OF(job, job);
+
+    port_close(vif->port, vif->device->is_parting);
+}
+
+static void close_done(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, job.done);
+    struct device *device = vif->device;
+
+    vif->port = NULL;
+    device->priv = NULL;
+    slot_release(vif);
+    device_done(device, 0, NULL);
+}
+
+static void vif_teardown(struct device *device)
+{
+    struct vif *vif = device->priv;
+
+    if (!vif) {
+        device_done(device, 0, NULL);
+        return;
+    }
+    vif->is_open = false;
+    vif->job.work = close_work;
+    vif->job.done.deliver = close_done;
+    vif->job.reply_to = daemon_mailbox();
+    offload_post(&vif->job);
+}
+
+/* Inspect */
+
+/* Worker's thread. */
+static void inspect_queue(const void *queue, struct device_report *report)
+{
+    net_queue_inspect(queue, report);
+}
+
+static void inspect_offers(const struct vif *vif, struct device_report *report)
+{
+    const struct net_queue *queue = &vif->queue;
+
+    report->has_queue = true;
+    report->has_net_queue = true;
+    report->worker = queue->worker->index;
+    report->engine = "none";
+    report->data_method = grant_io_method_name(GRANT_IO_COPY);
+    report->data_method_reason = "packets are copied: no page of the guest's is held while it travels";
+    report->abi = "native";
+    report->ring_ref = queue->rings.ref[NET_CHANNEL_TX];
+    report->frontend_port = queue->rings.event_channel[NET_CHANNEL_TX];
+    report->rx_ring_ref = queue->rings.ref[NET_CHANNEL_RX];
+    report->rx_frontend_port = queue->rings.event_channel[NET_CHANNEL_RX];
+    report->takes_sg = queue->their_offer.can_sg;
+    report->takes_csum_ipv4 = queue->their_offer.can_csum_ipv4;
+    report->takes_csum_ipv6 = queue->their_offer.can_csum_ipv6;
+    report->takes_gso_tcpv4 = queue->their_offer.can_gso_tcpv4;
+    report->takes_gso_tcpv6 = queue->their_offer.can_gso_tcpv6;
+    report->has_rx_notify = queue->has_rx_notify;
+}
+
+/* As with a vbd: while it is connected no stop has been posted, so the queue is there when the report arrives. */
+static void vif_inspect(const struct device *device, struct device_report *report)
+{
+    const struct vif *vif = device->priv;
+
+    if (vif && vif->is_open) {
+        const struct port_info *info = port_info(vif->port);
+
+        report->has_port = true;
+        snprintf(report->target, sizeof(report->target), "%s", info->target);
+        report->port_kind = info->kind;
+        report->mtu = info->mtu;
+        report->rate_bytes = vif->keys.rate.bytes;
+        report->rate_period_us = vif->keys.rate.period_us;
+    }
+    if (vif && vif->has_queue)
+        inspect_offers(vif, report);
+    if (!vif || !vif->is_connected) {
+        report->on_complete(report);
+        return;
+    }
+    device_report_address(report, &vif->queue, inspect_queue);
+    mailbox_post(&vif->queue.worker->mailbox, &report->letter);
+}
+
+const struct device_family_ops vif_family_ops = {
+    .name = "vif",
+    .setup = vif_setup,
+    .connect = vif_connect,
+    .disconnect = vif_disconnect,
+    .teardown = vif_teardown,
+    .inspect = vif_inspect,
+    .may_connect = vif_may_connect,
+    .refresh = vif_refresh,
+};

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tap.c: a TAP interface in the network namespace of the daemon. It is named vifN.M unless the spec says otherwise, so
+ * that Xen's hotplug scripts find it; they or the administrator bring it up and connect it.
+ *
+ * An interface that we made is persistent while the device lives: a daemon that was killed leaves it as it is, with
+ * its addresses and its bridge, and its successor goes on with it. One that was there before stays when we go.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend/port/port_kind.h"
+#include "common/netif_vnet.h"
+
+#define VNET_BYTES ((int)sizeof(struct virtio_net_hdr))
+#define BAD_FRAMES_MAX 16 /* skipped in one go */
+
+_Static_assert(sizeof(struct virtio_net_hdr) <= PORT_HEADROOM_BYTES, "room for the header");
+_Static_assert(PORT_NAME_MAX == IFNAMSIZ, "names of interfaces");
+
+struct tap {
+    char name[IFNAMSIZ];
+    bool is_ours; /* goes with the device */
+};
+
+static int tap_fail(const struct tap *tap, int error, char *reason, size_t reason_size, const char *what)
+{
+    snprintf(reason, reason_size, "port tap:%s: %s: %s", tap->name, what, strerror(error));
+    return -error;
+}
+
+/* What each error of TUNSETIFF means to who asked for the interface. */
+static int name_fail(const struct tap *tap, int error, char *reason, size_t reason_size)
+{
+    const char *what = "cannot be made";
+
+    if (error == EBUSY)
+        what = "expected a free name or a TAP interface that nobody uses, found one that is in use";
+    else if (error == EINVAL || error == EEXIST)
+        what = "expected a free name or a TAP interface with one queue, found another interface of that name";
+    else if (error == EPERM || error == EACCES)
+        what = "the right to make it is missing (CAP_NET_ADMIN, or an interface made for this user)";
+    return tap_fail(tap, error, reason, reason_size, what);
+}
+
+static bool name_is_good(const char *name)
+{
+    const size_t length = strlen(name);
+
+    return length > 0 && length < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           !strpbrk(name, "/: \t\n%");
+}
+
+static int set_mtu(const struct tap *tap, struct port *port, uint32_t mtu, char *reason, size_t reason_size)
+{
+    const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = { 0 };
+    char what[48];
+    int ret = 0;
+
+    if (control < 0)
+        return tap_fail(tap, errno, reason, reason_size, "no socket to ask with");
+    memcpy(request.ifr_name, tap->name, IFNAMSIZ);
+    request.ifr_mtu = (int)mtu;
+    if (mtu && ioctl(control, SIOCSIFMTU, &request) < 0) {
+        snprintf(what, sizeof(what), "the MTU cannot be %u", mtu);
+        ret = tap_fail(tap, errno, reason, reason_size, what);
+    } else if (ioctl(control, SIOCGIFMTU, &request) == 0) {
+        port->info.mtu = (uint32_t)request.ifr_mtu;
+    }
+    close(control);
+    return ret;
+}
+
+/* The address that Linux gives to a vif: as high as a bridge can be kept from taking it for its own. */
+static void set_address(const struct tap *tap, int fd)
+{
+    struct ifreq request = { 0 };
+
+    memcpy(request.ifr_name, tap->name, IFNAMSIZ);
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    memcpy(request.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
+    ioctl(fd, SIOCSIFHWADDR, &request); /* without it the port works, too */
+}
+
+static int make_interface(struct port *port, struct tap *tap, const struct port_wish *wish, char *reason,
+                          size_t reason_size)
+{
+    struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    const bool was_there = if_nametoindex(tap->name) != 0;
+    int header_bytes = VNET_BYTES;
+
+    port->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (port->fd < 0)
+        return tap_fail(tap, errno, reason, reason_size, "cannot open /dev/net/tun (module tun)");
+    memcpy(request.ifr_name, tap->name, IFNAMSIZ);
+    if (ioctl(port->fd, TUNSETIFF, &request) < 0)
+        return name_fail(tap, errno, reason, reason_size);
+    if (ioctl(port->fd, TUNSETVNETHDRSZ, &header_bytes) < 0)
+        return tap_fail(tap, errno, reason, reason_size, "cannot set the size of headers");
+    /* What an earlier daemon left under the name that is the device's own belongs to the device. */
+    tap->is_ours = !was_there || strcmp(tap->name, wish->name) == 0;
+    if (!was_there && ioctl(port->fd, TUNSETPERSIST, 1) < 0)
+        return tap_fail(tap, errno, reason, reason_size, "cannot be made persistent");
+    if (!was_there)
+        set_address(tap, port->fd);
+    return wish->is_adopting ? set_mtu(tap, port, 0, reason, reason_size)
+                             : set_mtu(tap, port, wish->mtu, reason, reason_size);
+}
+
+static void tap_close(struct port *port, bool is_kept)
+{
+    const struct tap *tap = port->priv;
+
+    if (port->fd >= 0 && tap->is_ours && !is_kept)
+        ioctl(port->fd, TUNSETPERSIST, 0);
+    if (port->fd >= 0)
+        close(port->fd);
+    port->fd = -1;
+    free(port->priv);
+    port->priv = NULL;
+}
+
+static void tap_set_carrier(struct port *port, bool is_up)
+{
+    int value = is_up;
+
+    ioctl(port->fd, TUNSETCARRIER, &value); /* Linux 5.0: before, frames are dropped as they come */
+}
+
+static int tap_open(struct port *port, const char *argument, const struct port_wish *wish, char *reason,
+                    size_t reason_size)
+{
+    const char *name = argument ? argument : wish->name;
+    struct tap *tap;
+    int ret;
+
+    if (!name_is_good(name)) {
+        snprintf(reason, reason_size,
+                 "port: expected tap:NAME with the name of an interface, found \"tap:%.60s\"", name);
+        return -EINVAL;
+    }
+    tap = calloc(1, sizeof(*tap));
+    if (!tap) {
+        snprintf(reason, reason_size, "port tap:%s: no memory", name);
+        return -ENOMEM;
+    }
+    snprintf(tap->name, sizeof(tap->name), "%s", name);
+    port->priv = tap;
+    snprintf(port->info.target, sizeof(port->info.target), "tap:%s", tap->name);
+    ret = make_interface(port, tap, wish, reason, reason_size);
+    if (ret)
+        tap_close(port, false);
+    else if (!wish->is_adopting)
+        tap_set_carrier(port, false);
+    return ret;
+}
+
+/* What the kernel may leave to the guest. */
+static int tap_attach(struct port *port, struct event_base *base, char *reason, size_t reason_size)
+{
+    const struct netif_offer *offer = &port->offer;
+    unsigned long flags = 0;
+
+    if (offer->can_csum_ipv4 || offer->can_csum_ipv6)
+        flags |= TUN_F_CSUM;
+    if (offer->can_sg && offer->can_csum_ipv4 && offer->can_gso_tcpv4)
+        flags |= TUN_F_TSO4 | TUN_F_TSO_ECN;
+    if (offer->can_sg && offer->can_csum_ipv6 && offer->can_gso_tcpv6)
+        flags |= TUN_F_TSO6 | TUN_F_TSO_ECN;
+    if (ioctl(port->fd, TUNSETOFFLOAD, flags) < 0)
+        return tap_fail(port->priv, errno, reason, reason_size, "cannot set offloads");
+    return 0;
+}
+
+static enum netif_verdict tap_send(struct port *port, const struct netif_packet *packet, uint8_t *bytes)
+{
+    struct virtio_net_hdr vnet;
+    enum netif_verdict verdict = netif_vnet_give(&vnet, packet, bytes);
+
+    if (verdict != NETIF_VERDICT_OK)
+        return verdict;
+    memcpy(bytes - VNET_BYTES, &vnet, VNET_BYTES);
+    /* An interface that is down or full takes nothing: frames are lost, as on a cable. */
+    if (write(port->fd, bytes - VNET_BYTES, packet->length_bytes + VNET_BYTES) < 0)
+        port->counters.refused++;
+    return NETIF_VERDICT_OK;
+}
+
+static bool tap_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+{
+    for (unsigned int tries = 0; tries < BAD_FRAMES_MAX; tries++) {
+        const ssize_t got = read(port->fd, bytes - VNET_BYTES, PORT_ROOM_BYTES + VNET_BYTES);
+        struct virtio_net_hdr vnet;
+
+        if (got < 0) {
+            /* EBADFD: somebody has deleted the interface. */
+            if (errno != EAGAIN && errno != EINTR)
+                port->error = -errno;
+            return false;
+        }
+        if (got > VNET_BYTES) {
+            memcpy(&vnet, bytes - VNET_BYTES, VNET_BYTES);
+            if (netif_vnet_take(packet, &vnet, bytes, (uint32_t)got - VNET_BYTES, &port->offer) ==
+                NETIF_VERDICT_OK)
+                return true;
+        }
+        port->counters.refused++;
+    }
+    return false;
+}
+
+const struct port_kind port_kind_tap = {
+    .name = "tap",
+    .can_offload = true,
+    .open = tap_open,
+    .close = tap_close,
+    .attach = tap_attach,
+    .detach = port_detach_nothing,
+    .watch = port_watch_nothing,
+    .set_carrier = tap_set_carrier,
+    .room = port_room_without_end,
+    .send = tap_send,
+    .flush = port_flush_nothing,
+    .receive = tap_receive,
+};
