@@ -36,7 +36,7 @@ static char *read_node(struct raw_front *front, const char *dir, const char *key
     return xs_read(front->xs, XBT_NULL, path, NULL);
 }
 
-void raw_open(struct raw_front *front, unsigned int devid)
+void raw_open_device(struct raw_front *front, const char *kind, unsigned int devid)
 {
     char *value;
 
@@ -47,7 +47,7 @@ void raw_open(struct raw_front *front, unsigned int devid)
     front->evtchn = xenevtchn_open(NULL, 0);
     if (!front->xs || !front->gntshr || !front->evtchn)
         raw_fail("cannot open the store, gntalloc or evtchn: %s", strerror(errno));
-    snprintf(front->dir, sizeof(front->dir), "device/vbd/%u", devid);
+    snprintf(front->dir, sizeof(front->dir), "device/%s/%u", kind, devid);
     value = read_node(front, front->dir, "backend");
     if (!value)
         raw_fail("no %s/backend", front->dir);
@@ -56,6 +56,11 @@ void raw_open(struct raw_front *front, unsigned int devid)
     value = read_node(front, front->dir, "backend-id");
     front->backend_id = value ? (unsigned int)strtoul(value, NULL, 10) : 0;
     free(value);
+}
+
+void raw_open(struct raw_front *front, unsigned int devid)
+{
+    raw_open_device(front, "vbd", devid);
     front->page = xengntshr_share_pages(front->gntshr, front->backend_id, 1, &front->ring_ref, 1);
     front->data = xengntshr_share_pages(front->gntshr, front->backend_id, RAW_PAGES, front->refs, 1);
     if (!front->page || !front->data)

@@ -39,6 +39,8 @@ struct raw_front {
 void raw_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 void raw_open(struct raw_front *front, unsigned int devid);
+/* Only the store, the handles and whose device it is, for a device of another kind. */
+void raw_open_device(struct raw_front *front, const char *kind, unsigned int devid);
 void raw_close(struct raw_front *front);
 /* Takes the data pages back and shares new ones. */
 void raw_share_again(struct raw_front *front);

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# hostile_net.sh: what the tests of hostile network frontends share: a box with a daemon and an evil guest, whose
+# interface ends in a socket of the evil program itself, so that it sees what is let out. Source it after functions.sh.
+
+HOSTILE_NET=$XS_BUILDDIR/tests/hostile/hostile_net
+WIRE=$SCRATCH/wire
+VIF=0
+
+# evil_guest [OPTION...]: the options are the daemon's.
+evil_guest() {
+    box_up
+    daemon_start --workers 1 "$@"
+    guest_create evil
+    EVIL=$DOM
+}
+
+# hostile_start CASE [PARAMETER...]: the program runs, and the device is attached with the parameters; $HOSTILE_PID.
+hostile_start() {
+    local case=$1
+    shift
+    say "$case"
+    rm -f "$SCRATCH/hostile.log"
+    timeout $((4 * DEADLINE)) xenbox run -d "$EVIL" -- "$HOSTILE_NET" $VIF "$WIRE" "$case" >"$SCRATCH/hostile.log" 2>&1 &
+    HOSTILE_PID=$!
+    wait_log "$SCRATCH/hostile.log" "^listening" "$HOSTILE_PID"
+    xenbox attach --timeout "$DEADLINE" "$EVIL" vif devid=$VIF mac=00:16:3e:00:00:66 port="socket:$WIRE" "$@" >/dev/null
+}
+
+# hostile_end [REGEX]: the backend must have done right; with REGEX it must have said so in its log.
+hostile_end() {
+    wait "$HOSTILE_PID" || {
+        cat "$SCRATCH/hostile.log"
+        fail "the backend did wrong"
+    }
+    kill -0 "$DAEMON" || fail "the daemon is gone"
+    xenbox detach "$EVIL" vif $VIF >/dev/null
+    [ -z "${1:-}" ] || grep -q -E -e "$1" "$DAEMON_LOG" || fail "nothing said '$1'"
+}
+
+# hostile CASE [REGEX]
+hostile() {
+    hostile_start "$1"
+    hostile_end "${2:-}"
+}
