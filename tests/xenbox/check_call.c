@@ -326,20 +326,87 @@ static void test_foreign_map_keeps_a_dead_domain_until_unmapped(void **state)
     xenforeignmemory_close(fmem);
 }
 
-static void test_resources_are_refused(void **state)
+/* B43: as many frames as there are, in one call. */
+static void test_b43_grant_table_is_mapped_whole(void **state)
 {
     struct fixture *f = *state;
     xenforeignmemory_handle *fmem = xenforeignmemory_open(NULL, 0);
+    xenforeignmemory_resource_handle *resource;
     void *address = NULL;
+    grant_entry_v1_t *entries;
     size_t size;
 
-    assert_null(xenforeignmemory_map_resource(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, 0, 1,
-                                              &address, PROT_READ, 0));
-    assert_int_equal(errno, EOPNOTSUPP);
-    assert_int_equal(
-        xenforeignmemory_resource_size(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, &size), -1);
-    assert_int_equal(errno, EOPNOTSUPP);
+    assert_int_equal(xenforeignmemory_resource_size(fmem, (domid_t)f->guest, XENMEM_resource_grant_table,
+                                                    XENMEM_resource_grant_table_id_shared, &size),
+                     0);
+    assert_int_equal(size, XB_MAX_REFS * sizeof(grant_entry_v1_t));
+    resource = xenforeignmemory_map_resource(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0, 0,
+                                             size / XB_FRAME_SIZE, &address, PROT_READ | PROT_WRITE, 0);
+    assert_non_null(resource);
+    entries = address;
+    assert_int_equal(entries[XB_REF_STORE].flags & GTF_type_mask, GTF_permit_access);
+    assert_int_equal(entries[XB_REF_STORE].frame, tables(f)->store_frame);
+    entries[XB_MAX_REFS - 1].domid = 77;
+    assert_int_equal(tables(f)->grant[XB_MAX_REFS - 1].domid, 77);
+    entries[XB_MAX_REFS - 1].domid = 0;
+    assert_int_equal(xenforeignmemory_unmap_resource(fmem, resource), 0);
+
+    /* The last frame by itself. */
+    address = NULL;
+    resource = xenforeignmemory_map_resource(fmem, (domid_t)f->guest, XENMEM_resource_grant_table, 0,
+                                             size / XB_FRAME_SIZE - 1, 1, &address, PROT_READ, 0);
+    assert_non_null(resource);
+    assert_int_equal(xenforeignmemory_unmap_resource(fmem, resource), 0);
     xenforeignmemory_close(fmem);
+}
+
+static void assert_no_resource(xenforeignmemory_handle *fmem, uint32_t domid, unsigned type, unsigned id,
+                               unsigned long frame, unsigned long frames, int error)
+{
+    void *address = NULL;
+
+    assert_null(
+        xenforeignmemory_map_resource(fmem, (domid_t)domid, type, id, frame, frames, &address, PROT_READ, 0));
+    assert_int_equal(errno, error);
+}
+
+static void test_resources_that_are_not_there(void **state)
+{
+    struct fixture *f = *state;
+    xenforeignmemory_handle *fmem = xenforeignmemory_open(NULL, 0), *guest;
+    const unsigned table = XENMEM_resource_grant_table, frames = XB_MAX_REFS / 512;
+    size_t size;
+
+    assert_no_resource(fmem, f->guest, XENMEM_resource_ioreq_server, 0, 0, 1, EOPNOTSUPP);
+    assert_no_resource(fmem, f->guest, table, XENMEM_resource_grant_table_id_status, 0, 1, EINVAL);
+    assert_no_resource(fmem, f->guest, table, 0, 0, 0, EINVAL);
+    assert_no_resource(fmem, f->guest, table, 0, 0, frames + 1, EINVAL);
+    assert_no_resource(fmem, f->guest, table, 0, frames, 1, EINVAL);
+    assert_no_resource(fmem, f->guest, table, 0, 1, (unsigned long)-1, EINVAL);
+    assert_no_resource(fmem, f->guest + 1, table, 0, 0, 1, ESRCH);
+    assert_int_equal(xenforeignmemory_resource_size(fmem, (domid_t)f->guest, table, 1, &size), -1);
+    assert_int_equal(errno, EINVAL);
+    test_box_enter(f->guest);
+    guest = xenforeignmemory_open(NULL, 0);
+    test_box_enter(0);
+    assert_no_resource(guest, 0, table, 0, 0, 1, EPERM);
+    xenforeignmemory_close(guest);
+    xenforeignmemory_close(fmem);
+}
+
+static void test_reset_closes_all_ports(void **state)
+{
+    struct fixture *f = *state;
+    xc_evtchn_status_t status = { .dom = (domid_t)f->guest };
+    int port = xc_evtchn_alloc_unbound(f->xc, f->guest, 0);
+
+    assert_true(port > 0);
+    assert_int_equal(xc_evtchn_reset(f->xc, (int)f->guest), 0);
+    status.port = (evtchn_port_t)port;
+    assert_int_equal(xc_evtchn_status(f->xc, &status), 0);
+    assert_int_equal(status.status, EVTCHNSTAT_closed);
+    assert_int_equal(xc_evtchn_reset(f->xc, (int)f->guest + 1), -1);
+    assert_int_equal(errno, ESRCH);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -360,7 +427,9 @@ int main(void)
         TEST(test_foreign_memory_is_the_guests),
         TEST(test_foreign_page_that_cannot_be_had),
         TEST(test_foreign_map_keeps_a_dead_domain_until_unmapped),
-        TEST(test_resources_are_refused),
+        TEST(test_b43_grant_table_is_mapped_whole),
+        TEST(test_resources_that_are_not_there),
+        TEST(test_reset_closes_all_ports),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

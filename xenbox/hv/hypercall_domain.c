@@ -13,6 +13,7 @@
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
 
+#include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
 #include "xenbox/hv/frames.h"
 #include "xenbox/hv/hypercall_handler.h"
@@ -100,6 +101,20 @@ static int64_t evtchn_op_status(struct hypercall *call)
         op->u.virq = XB_LINK_PORT(link);
         break;
     }
+    return 0;
+}
+
+/* Closes all ports of the domain; the other ends are unbound then. */
+static int64_t evtchn_op_reset(struct hypercall *call)
+{
+    int domid = hypercall_domain(call, ((struct evtchn_reset *)call->arg)->dom);
+
+    if (domid < 0)
+        return domid;
+    if (!domain_find(call->box, (uint32_t)domid))
+        return -ESRCH;
+    for (uint32_t port = 1; port < XB_MAX_PORTS; port++)
+        port_close(call->box, (uint16_t)domid, port);
     return 0;
 }
 
@@ -204,6 +219,7 @@ const struct hypercall_handler hypercall_domain_handlers[] = {
     { __HYPERVISOR_event_channel_op, EVTCHNOP_close, evtchn_op_close },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_send, evtchn_op_send },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_status, evtchn_op_status },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_reset, evtchn_op_reset },
     { __HYPERVISOR_grant_table_op, GNTTABOP_query_size, gnttab_op_query_size },
     { __HYPERVISOR_grant_table_op, GNTTABOP_get_version, gnttab_op_get_version },
     { __HYPERVISOR_memory_op, XENMEM_maximum_ram_page, memory_op_maximum_ram_page },

@@ -65,6 +65,7 @@ static const struct hypercall_shape shapes[] = {
     EVTCHN(send),
     EVTCHN(status),
     EVTCHN(alloc_unbound),
+    EVTCHN(reset),
     FLAT(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, sizeof(struct gnttab_query_size)),
     FLAT(__HYPERVISOR_grant_table_op, GNTTABOP_get_version, sizeof(struct gnttab_get_version)),
     FLAT(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0),

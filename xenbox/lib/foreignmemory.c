@@ -4,8 +4,7 @@
  *
  * The hypervisor process checks that the frames are the domain's and holds them for this handle; the pages
  * are then mapped straight from the memory of the box. A guest frame number is the number of its frame.
- * Resources (xenforeignmemory_map_resource: I/O request servers, grant tables, trace buffers) do not exist
- * here: EOPNOTSUPP. Any number of threads may use a handle.
+ * Any number of threads may use a handle. Resources are in foreign_resource.c.
  */
 #include <config.h>
 
@@ -14,31 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/queue.h>
 
-#include <xenforeignmemory.h>
-
-#include "xenbox/lib/client.h"
-#include "xenbox/lib/toolcore.h"
+#include "xenbox/lib/foreignmemory.h"
 
 #define MAP_BATCH                                                                                            \
     ((XB_MAX_PAYLOAD - sizeof(struct xb_foreign_map)) / sizeof(uint64_t)) /* pages in a request */
-
-/* A mapping, for the frames that are to be let go with it. */
-struct mapping {
-    LIST_ENTRY(mapping) link;
-    uint8_t *address;
-    size_t pages;
-    uint32_t frame[]; /* XB_NO_FRAME: could not be mapped */
-};
-
-struct xenforeignmemory_handle {
-    Xentoolcore__Active_Handle active;
-    struct client client;
-    pthread_mutex_t lock; /* of the list */
-    LIST_HEAD(, mapping) mappings;
-    uint16_t restricted; /* only this domain's memory; XB_DOMID_NONE: any */
-};
 
 static int handle_restrict(Xentoolcore__Active_Handle *active, domid_t domid)
 {
@@ -252,32 +231,4 @@ int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pag
     frames_release(fmem, mapping->frame, pages);
     free(mapping);
     return 0;
-}
-
-static void resource_refuse(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type)
-{
-    client_log(&fmem->client, EOPNOTSUPP, "resource of type %u of domain %u", type, domid);
-    errno = EOPNOTSUPP;
-}
-
-xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, domid_t domid,
-                                                                unsigned int type, unsigned int id,
-                                                                unsigned long frame, unsigned long nr_frames,
-                                                                void **paddr, int prot, int flags)
-{
-    resource_refuse(fmem, domid, type);
-    return NULL;
-}
-
-int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmemory_resource_handle *fres)
-{
-    errno = EINVAL;
-    return -1;
-}
-
-int xenforeignmemory_resource_size(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type,
-                                   unsigned int id, size_t *size)
-{
-    resource_refuse(fmem, domid, type);
-    return -1;
 }
