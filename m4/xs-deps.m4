@@ -35,6 +35,15 @@ AC_DEFUN([XS_DEPENDENCIES], [
   AC_CHECK_HEADER([libaio.h], [], [AC_MSG_ERROR([libaio.h not found: install the Debian package libaio-dev])])
   AC_CHECK_LIB([aio], [io_submit], [AC_SUBST([LIBAIO_LIBS], [-laio])],
     [AC_MSG_ERROR([libaio not found: install the Debian package libaio-dev])])
+  dnl Their replacements in xenbox stand in front of the installed ones, and have the symbols of these versions.
+  REAL_LIBURING=`$CC -print-file-name=liburing.so.2`
+  REAL_LIBAIO=`$CC -print-file-name=libaio.so.1`
+  AC_SUBST([REAL_LIBURING])
+  AC_SUBST([REAL_LIBAIO])
+  xs_aio_model=no
+  AS_CASE([$REAL_LIBURING:$REAL_LIBAIO],
+    [/*:/*], [AS_IF([$PKG_CONFIG --exact-version=2.3 liburing], [xs_aio_model=yes])])
+  AM_CONDITIONAL([AIO_MODEL], [test "$xs_aio_model" = yes])
   xs_saved_LIBS=$LIBS
   AC_SEARCH_LIBS([pthread_create], [pthread], [], [AC_MSG_ERROR([POSIX threads not found])])
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
@@ -55,5 +64,7 @@ AC_DEFUN([XS_SUMMARY], [
 
   required              libxen, libevent, liburing, libaio, jansson: all found
   unit tests            $xs_tests
+  xenbox: asynchronous I/O on granted pages
+                        $xs_aio_model (yes with liburing 2.3)
 ])
 ])

@@ -14,9 +14,9 @@ soname() {
     readelf -d "$1" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p'
 }
 
-for name in gnttab evtchn call foreignmemory; do
-    library=libxen$name.so.1
-    real=$(pkg-config --variable=libdir "xen$name")/$library
+libdir=$(pkg-config --variable=libdir xengnttab)
+for library in libxen{gnttab,evtchn,call,foreignmemory}.so.1 libaio.so.1 liburing.so.2; do
+    real=$libdir/$library
     ours=$XENBOX_LIBDIR/$library
     say "$library"
     [ -e "$real" ] || skip "$real is not installed"

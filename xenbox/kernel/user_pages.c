@@ -10,10 +10,15 @@
 #include <errno.h>
 #include <pthread.h>
 #include <search.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "xenbox/kernel/user_address.h"
 #include "xenbox/kernel/user_pages.h"
+
+#define WATCH_MIN_NS 1000000
+#define WATCH_MAX_NS 50000000
 
 /* The pages of one mapping that one buffer touches. */
 struct span {
@@ -31,7 +36,10 @@ struct user_pages {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void *mappings;
 static size_t mapping_count;
+static size_t leaving_count;
+static bool is_watched; /* a thread looks after those that are leaving */
 static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
+static void (*_Atomic settle_fn)(void);
 
 static uintptr_t mapping_end(const struct user_mapping *mapping)
 {
@@ -87,7 +95,8 @@ static void fork_parent(void)
 static void fork_child(void)
 {
     mappings = NULL;
-    mapping_count = 0;
+    mapping_count = leaving_count = 0;
+    is_watched = false;
     atomic_store(&lowest, UINTPTR_MAX);
     atomic_store(&highest, 0);
     pthread_mutex_unlock(&lock);
@@ -120,6 +129,54 @@ int user_mapping_add(struct user_mapping *mapping)
     return is_added ? 0 : -ENOMEM;
 }
 
+/* As a kernel's worker does it: looks soon, then less often. */
+static void *watch(void *unused)
+{
+    long wait_ns = WATCH_MIN_NS;
+    bool is_over = false;
+
+    while (!is_over) {
+        nanosleep(&(struct timespec){ .tv_nsec = wait_ns }, NULL);
+        if (wait_ns < WATCH_MAX_NS)
+            wait_ns += WATCH_MIN_NS;
+        user_pages_settle();
+        pthread_mutex_lock(&lock);
+        is_over = leaving_count == 0;
+        is_watched = !is_over;
+        pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+/* The caller holds the lock. Without a thread it takes until somebody looks for another reason. */
+static void watch_start(void)
+{
+    sigset_t all, old;
+    pthread_t thread;
+
+    if (is_watched || !atomic_load(&settle_fn))
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    is_watched = pthread_create(&thread, NULL, watch, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (is_watched)
+        pthread_detach(thread);
+}
+
+void user_pages_set_settle(void (*settle)(void))
+{
+    atomic_store(&settle_fn, settle);
+}
+
+void user_pages_settle(void)
+{
+    void (*settle)(void) = atomic_load(&settle_fn);
+
+    if (settle)
+        settle();
+}
+
 bool user_mapping_remove(struct user_mapping *mapping)
 {
     bool is_gone;
@@ -132,8 +189,17 @@ bool user_mapping_remove(struct user_mapping *mapping)
     }
     is_gone = mapping->io_refs == 0;
     mapping->is_leaving = !is_gone;
+    if (!is_gone) {
+        leaving_count++;
+        watch_start();
+    }
     pthread_mutex_unlock(&lock);
     return is_gone;
+}
+
+bool user_pages_any(void)
+{
+    return atomic_load_explicit(&highest, memory_order_relaxed) != 0;
 }
 
 bool user_pages_may_touch(const void *address, size_t bytes)
@@ -264,6 +330,7 @@ static struct user_mapping *span_unpin(const struct span *span, enum xb_io_kind 
     pthread_mutex_lock(&lock);
     span_count(span, kind, -1);
     is_last = --mapping->io_refs == 0 && mapping->is_leaving;
+    leaving_count -= is_last;
     pthread_mutex_unlock(&lock);
     return is_last ? mapping : NULL;
 }

@@ -30,6 +30,8 @@ struct user_mapping {
     bool is_tainted; /* its pages were broken by an earlier unmap under I/O: no direct I/O (--punish) */
     struct xb_tables *tables;
     const uint32_t *map; /* index of the map record of each page */
+    uint8_t *
+        frames; /* all frames of the box, for I/O that may start when the mapping is gone ($XENBOX_IO); or NULL */
     /* The last I/O reference is gone, after user_mapping_remove() said that there was one. No lock is held. */
     void (*release)(struct user_mapping *mapping);
     /* The rest is the registry's. */
@@ -57,11 +59,21 @@ USER_PAGES_EXPORT int user_pages_pin(const struct iovec *buffers, unsigned count
                                      enum xb_io_kind kind, struct user_pages **pins);
 USER_PAGES_EXPORT void user_pages_unpin(struct user_pages *pins);
 
+/* Has this process any granted mapping at all? */
+USER_PAGES_EXPORT bool user_pages_any(void);
+
 /* May any of these bytes be granted memory? Only "no" is certain; this is what ordinary I/O costs. */
 USER_PAGES_EXPORT bool user_pages_may_touch(const void *address, size_t bytes);
 
 /* Does any of these bytes lie in a granted mapping? */
 USER_PAGES_EXPORT bool user_pages_touch(const void *address, size_t bytes);
+
+/*
+ * Who submits I/O and only finds out that it is over when it looks says here how to look. It is asked before a
+ * mapping is removed, and again and again by a thread while I/O keeps a mapping that was.
+ */
+USER_PAGES_EXPORT void user_pages_set_settle(void (*settle)(void));
+USER_PAGES_EXPORT void user_pages_settle(void);
 
 /*
  * Where I/O on pinned buffers really goes: the buffers again, cut where pages are not neighbours. Returns their

@@ -73,6 +73,7 @@ int xengnttab_close(xengnttab_handle *xgt)
         return 0;
     xentoolcore__deregister_active_handle(&xgt->active);
     if (client_is_ours(&xgt->client)) {
+        user_pages_settle();
         pthread_mutex_lock(&xgt->lock);
         region_unmap_all(xgt);
         xgt->client.logger = NULL; /* the caller may destroy it, and I/O may keep us for a while */
@@ -168,6 +169,7 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
 
     if (!client_is_ours(&xgt->client))
         return gnttab_error(-EINVAL);
+    user_pages_settle();
     pthread_mutex_lock(&xgt->lock);
     region = region_find(xgt, start_address, count);
     if (region)

@@ -19,6 +19,7 @@
 
 #include "xenbox/hv/atoms.h"
 #include "xenbox/hv/bugs.h"
+#include "xenbox/kernel/io_engine.h"
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/gnttab_region.h"
 
@@ -207,13 +208,15 @@ static int region_show(struct region *region, const uint32_t *frames, int prot)
     ret = client_map_frames(&handle->client, frames, count, prot & (PROT_READ | PROT_WRITE), &address);
     if (ret < 0)
         return ret;
-    region->mapping = (struct user_mapping){ .address = (uintptr_t)address,
-                                             .pages = count,
-                                             .is_readonly = !(prot & PROT_WRITE),
-                                             .tables = handle->client.tables,
-                                             .domid = handle->client.domid,
-                                             .map = region->map,
-                                             .release = region_release };
+    region->mapping =
+        (struct user_mapping){ .address = (uintptr_t)address,
+                               .pages = count,
+                               .is_readonly = !(prot & PROT_WRITE),
+                               .tables = handle->client.tables,
+                               .domid = handle->client.domid,
+                               .map = region->map,
+                               .frames = io_engine_has_faults() ? client_frames(&handle->client) : NULL,
+                               .release = region_release };
     for (uint32_t i = 0; i < count; i++)
         map_at(&handle->client, region->map[i])->address = (uintptr_t)address + (uintptr_t)i * XB_FRAME_SIZE;
     ret = -ENOMEM;

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Ten thousand times mapped, moved and unmapped: scattered pages under libaio and io_uring, 512 bytes to 2 MiB, with
+# engines that are slow, short, failing, and that keep pages too long; unmapped after the I/O and under it.
+# limit: 240
+. "$(dirname "$0")/../functions.sh"
+
+# storm OPERATIONS OPTION...
+storm() {
+    local status=0
+    xenbox run -- "$XS_BUILDDIR/tests/regress/storm" --granter="$DOM" --file="$SCRATCH/disk" --operations="$@" ||
+        status=$?
+    [ $status != 77 ] || skip "no direct I/O on the filesystem of $SCRATCH"
+    return $status
+}
+
+box_up
+guest_create
+say "as the kernel does it"
+storm 7500
+say "unmapped in flight"
+storm 1500 --early
+say "slow: what is unmapped in flight arrives all the same"
+XENBOX_IO=delay=500us storm 500 --early
+say "short, failing, and pages that are kept after the completion"
+XENBOX_IO=delay=200us,short=3,error=EIO/7,extra-ref=2ms storm 500 --early --may-fail
+box_down
+
+# The pages of operation N stay pinned for good, and the next direct I/O fails.
+say "an unmap in flight in a box that punishes"
+box_up --punish
+guest_create
+storm 300
+xenbox check
+XENBOX_IO=delay=500us expect_fail 'Cannot allocate memory' xenbox run -- "$XS_BUILDDIR/tests/regress/storm" \
+    --granter="$DOM" --file="$SCRATCH/disk" --operations=300 --early
+expect_fail 'is damaged: [0-9]+ pages' xenbox check
+grep -q 'WARNING: Bad page map in domain 0' "$XENBOX/xenbox-hv.log"
+xenbox dump --json | jq -e '[.connections[].maps[] | select(.state == "stuck")] | length > 0' >/dev/null
+xenbox down "$BOX" 2>"$SCRATCH/down"
+grep -q 'damaged: [0-9]* pages were unmapped with I/O in flight' "$SCRATCH/down"
+unset XENBOX
