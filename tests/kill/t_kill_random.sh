@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The daemon, frontends, or both at once are killed at random points, also in the middle of a start, of a take-over and
+# of a connect, while queues move between workers, in a box that breaks as a Linux domain 0 would when a process dies with
+# I/O on granted pages. What was acknowledged is read back, nothing is answered twice (the frontends look), and at the
+# end nothing is left.
+# limit: 120
+. "$(dirname "$0")/../functions.sh"
+
+ROUNDS=$(rounds 120 5000)
+GUESTS=()
+declare -A PID KILLED
+
+box_up --punish
+daemon_start --workers 2
+
+# A guest's program verifies until it is killed or told to stop.
+guest_work() {
+    local guest=$1
+    (
+        while [ ! -e "$SCRATCH/enough" ]; do
+            xenbox run -d "$guest" -- xenfront blk verify --quiet --size=16M --seed="$RANDOM" "$VDEV" &
+            echo $! >"$SCRATCH/program.$guest"
+            wait $! || exit
+        done
+    ) >>"$SCRATCH/verify-$guest.log" 2>&1 &
+    PID[$guest]=$!
+    KILLED[$guest]=
+}
+guest_kill() {
+    local guest=$1
+    KILLED[$guest]=1
+    kill -KILL "$(cat "$SCRATCH/program.$guest" 2>/dev/null || :)" 2>/dev/null || :
+}
+# Those that were killed begin anew; none may have ended for another reason.
+guests_again() {
+    local guest
+    for guest in "${GUESTS[@]}"; do
+        [ -n "${KILLED[$guest]}" ] || continue
+        wait "${PID[$guest]}" 2>/dev/null || :
+        guest_work "$guest"
+    done
+}
+
+for name in one two three; do
+    truncate -s 16M "$SCRATCH/$name.img"
+    guest_create "$name"
+    disk_attach "$DOM" params="$SCRATCH/$name.img" >/dev/null
+    GUESTS+=("$DOM")
+    guest_work "$DOM"
+done
+
+daemons=0 frontends=0
+for ((round = 0; round < ROUNDS; round++)); do
+    sleep "0.0$((RANDOM % 90 + 10))" # any moment will do
+    case $((RANDOM % 6)) in
+    0 | 1) ;;
+    2)
+        xensplit --run-dir "$SCRATCH/xensplit" move "${GUESTS[0]}/$VDEV" $((RANDOM % 2)) >/dev/null 2>&1 &
+        guest_kill "${GUESTS[2]}"
+        ;;
+    *) guest_kill "${GUESTS[2]}" ;;
+    esac
+    if [ $((RANDOM % 3)) != 0 ]; then
+        daemon_kill
+        daemons=$((daemons + 1))
+        if [ $((RANDOM % 4)) = 0 ]; then # its successor, too, on its way in
+            xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit" --workers 2 2>>"$SCRATCH/successor.log" &
+            sleep "0.0$((RANDOM % 90 + 10))"
+            kill -KILL $!
+            wait $! 2>/dev/null || :
+            daemons=$((daemons + 1))
+        fi
+        : >"$DAEMON_LOG"
+        daemon_start --workers 2
+    fi
+    [ -z "${KILLED[${GUESTS[2]}]}" ] || frontends=$((frontends + 1))
+    guests_again
+    for guest in "${GUESTS[@]}"; do
+        kill -0 "${PID[$guest]}" 2>/dev/null || fail "guest $guest noticed: $(tail -n 3 "$SCRATCH/verify-$guest.log")"
+    done
+done
+say "killed: $daemons daemons, $frontends frontends"
+
+touch "$SCRATCH/enough"
+for guest in "${GUESTS[@]}"; do
+    wait "${PID[$guest]}" || fail "guest $guest noticed: $(tail -n 3 "$SCRATCH/verify-$guest.log")"
+    grep -c "no difference" "$SCRATCH/verify-$guest.log"
+    xenbox detach "$guest" vbd "$VDEV"
+done
