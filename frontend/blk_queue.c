@@ -50,6 +50,20 @@ void blk_queue_connect(struct blk_queue *queue, void *ring_page, struct pool *po
     blk_ring_init(&queue->ring, ring_page);
     queue->pool = pool;
     queue->handle = handle;
+    queue->most = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    queue->lists = NULL;
+}
+
+void blk_queue_indirect(struct blk_queue *queue, const struct region *lists, unsigned int most)
+{
+    if (most > BLKIF_SEGMENTS_MAX)
+        most = BLKIF_SEGMENTS_MAX;
+    if (most > queue->pool->region.count) /* a request that needs more would wait for ever */
+        most = queue->pool->region.count;
+    if (most <= BLKIF_MAX_SEGMENTS_PER_REQUEST)
+        return;
+    queue->most = most;
+    queue->lists = lists;
 }
 
 int blk_queue_add(struct blk_queue *queue, const struct blk_io *request)
@@ -101,7 +115,7 @@ static void io_complete(struct blk_queue *queue, struct blk_io *io, int status)
 }
 
 /* Fills in the pages for the data: the pool's, with a write's data copied in, or the program's own. */
-static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blkif_request *request)
+static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blkif_request_segment *segments)
 {
     struct blk_io *io = part->io;
     const struct region *region = io->direct ? io->direct : &queue->pool->region;
@@ -116,9 +130,9 @@ static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blk
 
         if (!io->direct && io->operation == BLKIF_OP_WRITE)
             iov_copy_out(&io->cursor, region_page(region, page), bytes);
-        request->seg[i].gref = region->refs[page];
-        request->seg[i].first_sect = piece->first_sector;
-        request->seg[i].last_sect = piece->last_sector;
+        segments[i].gref = region->refs[page];
+        segments[i].first_sect = piece->first_sector;
+        segments[i].last_sect = piece->last_sector;
     }
     if (!io->direct && io->operation == BLKIF_OP_READ)
         iov_skip(&io->cursor, part->cut.bytes);
@@ -127,25 +141,36 @@ static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blk
 /* Puts the next part of the oldest waiting request on the ring. False: no slot or not enough pages. */
 static bool part_issue(struct blk_queue *queue, struct blk_io *io)
 {
-    struct blkif_request request;
+    union blk_request request;
     struct blk_part *part;
     struct blk_cut cut;
+    uint32_t slot;
 
     if (!queue->ring.free_count)
         return false;
-    blk_split(io->direct ? io->direct_at : 0, io->left, &cut);
+    blk_split(io->direct ? io->direct_at : 0, io->left, queue->most, &cut);
     if (!io->direct && cut.count > queue->pool->free)
         return false;
-    memset(&request, 0, sizeof(request));
-    request.operation = io->operation;
-    request.nr_segments = (uint8_t)cut.count;
-    request.handle = queue->handle;
-    request.sector_number = io->sector;
-
-    part = &queue->part[blk_ring_next(&queue->ring)];
+    slot = blk_ring_next(&queue->ring);
+    part = &queue->part[slot];
     part->io = io;
     part->cut = cut;
-    part_fill(queue, part, &request);
+    memset(&request, 0, sizeof(request));
+    if (cut.count > BLKIF_MAX_SEGMENTS_PER_REQUEST) {
+        request.indirect.operation = BLKIF_OP_INDIRECT;
+        request.indirect.indirect_op = io->operation;
+        request.indirect.nr_segments = (uint16_t)cut.count;
+        request.indirect.handle = queue->handle;
+        request.indirect.sector_number = io->sector;
+        request.indirect.indirect_grefs[0] = queue->lists->refs[slot];
+        part_fill(queue, part, (struct blkif_request_segment *)region_page(queue->lists, slot));
+    } else {
+        request.plain.operation = io->operation;
+        request.plain.nr_segments = (uint8_t)cut.count;
+        request.plain.handle = queue->handle;
+        request.plain.sector_number = io->sector;
+        part_fill(queue, part, request.plain.seg);
+    }
     blk_ring_put(&queue->ring, &request);
     io->parts++;
     io->left -= cut.bytes;

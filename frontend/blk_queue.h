@@ -44,13 +44,16 @@ struct blk_part {
     struct iov_cursor cursor; /* where a read's data goes */
     struct blk_cut cut;
     uint32_t pages; /* of the pool; 0 when the data is not copied */
-    uint32_t page[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+    uint32_t page[BLKIF_SEGMENTS_MAX];
 };
 
 struct blk_queue {
     struct blk_ring ring;
     struct pool *pool;
     uint16_t handle; /* blkif_request.handle */
+    unsigned int most; /* segments of a ring request */
+    const struct region
+        *lists; /* a page a slot, for the segments of indirect requests; NULL: none of those */
     struct blk_io *ios;
     uint32_t depth;
     uint32_t in_flight; /* ios that are not free */
@@ -65,6 +68,11 @@ int blk_queue_init(struct blk_queue *queue, uint32_t depth, struct xenfront_blk_
 void blk_queue_fini(struct blk_queue *queue);
 /* Starts on a new ring. No io may be in flight. */
 void blk_queue_connect(struct blk_queue *queue, void *ring_page, struct pool *pool, uint16_t handle);
+/*
+ * The backend takes indirect requests of so many segments: those that a slot has no room for go into the slot's page
+ * of lists. Between connect and the first request.
+ */
+void blk_queue_indirect(struct blk_queue *queue, const struct region *lists, unsigned int most);
 
 /* Takes over a checked request: operation, sector, length, data, fn and cookie are set. 0 or -EAGAIN. */
 int blk_queue_add(struct blk_queue *queue, const struct blk_io *request);

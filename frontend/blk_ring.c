@@ -25,16 +25,20 @@ void blk_ring_init(struct blk_ring *ring, void *page)
     ring->free_count = BLK_RING_SLOTS;
 }
 
-void blk_ring_put(struct blk_ring *ring, struct blkif_request *request)
+_Static_assert(offsetof(struct blkif_request, id) == offsetof(struct blkif_request_indirect, id), "one id");
+
+void blk_ring_put(struct blk_ring *ring, union blk_request *request)
 {
+    bool is_indirect = request->plain.operation == BLKIF_OP_INDIRECT;
     struct blk_slot *slot = &ring->slot[blk_ring_next(ring)];
 
     ring->free_count--;
     slot->id += (uint64_t)1 << 32;
-    slot->operation = request->operation;
+    slot->operation = is_indirect ? request->indirect.indirect_op : request->plain.operation;
+    slot->is_indirect = is_indirect;
     slot->is_pending = true;
-    request->id = slot->id;
-    *RING_GET_REQUEST(&ring->front, ring->front.req_prod_pvt) = *request;
+    request->plain.id = slot->id;
+    *RING_GET_REQUEST(&ring->front, ring->front.req_prod_pvt) = request->plain;
     ring->front.req_prod_pvt++;
 }
 
@@ -96,7 +100,9 @@ int blk_ring_take(struct blk_ring *ring, struct blk_answer *answer)
     if (slot->id != response.id)
         return ring_break(ring, "response id: %#" PRIx64 " expected in slot %u, found %#" PRIx64, slot->id,
                           index, response.id);
-    if (slot->operation != response.operation)
+    /* "Copied from the request", says the header: Linux copies the inner operation, another may copy the outer. */
+    if (slot->operation != response.operation &&
+        !(slot->is_indirect && response.operation == BLKIF_OP_INDIRECT))
         return ring_break(ring, "response to %#" PRIx64 ": operation %u expected, found %u", response.id,
                           slot->operation, response.operation);
     slot->is_pending = false;

@@ -18,16 +18,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/barrier.h"
-#include <xen/io/blkif.h>
-
+#include "common/blkif_abi.h"
 #include "frontend/pool.h"
 
 #define BLK_RING_SLOTS __CONST_RING_SIZE(blkif, GRANT_SIZE)
 
+/* What goes into a slot. Kind and id are at the same place in both. */
+union blk_request {
+    struct blkif_request plain;
+    struct blkif_request_indirect indirect;
+};
+
 struct blk_slot {
     uint64_t id;
-    uint8_t operation;
+    uint8_t operation; /* of an indirect request the inner one, which is what a backend answers to */
+    bool is_indirect;
     bool is_pending;
 };
 
@@ -51,8 +56,8 @@ static inline uint32_t blk_ring_next(const struct blk_ring *ring)
     return ring->free[ring->free_count - 1];
 }
 
-/* Takes that slot, sets request->id and puts the request on the ring, privately. */
-void blk_ring_put(struct blk_ring *ring, struct blkif_request *request);
+/* Takes that slot, sets the request's id and puts the request on the ring, privately. */
+void blk_ring_put(struct blk_ring *ring, union blk_request *request);
 /* Publishes what was put. True: the backend asks for a notification. */
 bool blk_ring_push(struct blk_ring *ring);
 

@@ -8,11 +8,11 @@
 #include "frontend/pool.h"
 #include "frontend/xenfront.h"
 
-void blk_split(size_t at, size_t length, struct blk_cut *cut)
+void blk_split(size_t at, size_t length, unsigned int most, struct blk_cut *cut)
 {
     cut->bytes = 0;
     cut->count = 0;
-    while (length && cut->count < BLKIF_MAX_SEGMENTS_PER_REQUEST) {
+    while (length && cut->count < most) {
         size_t first = at % GRANT_SIZE;
         size_t bytes = GRANT_SIZE - first < length ? GRANT_SIZE - first : length;
 

@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/barrier.h"
-#include <xen/io/blkif.h>
+#include "common/blkif_request.h"
 
 struct blk_piece { /* one segment: sectors first to last, inclusive, of the page */
     uint32_t page; /* counted from the start of the buffer */
@@ -20,14 +19,14 @@ struct blk_piece { /* one segment: sectors first to last, inclusive, of the page
 struct blk_cut {
     size_t bytes; /* that the pieces cover */
     unsigned int count;
-    struct blk_piece piece[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+    struct blk_piece piece[BLKIF_SEGMENTS_MAX];
 };
 
 /*
- * The longest ring request that starts at byte `at` of a buffer made of pages and has at most length bytes.
- * Both are multiples of the sector size, and so is every end of a piece, since the sector size divides the
- * page.
+ * The longest ring request that starts at byte `at` of a buffer made of pages and has at most length bytes and
+ * most pieces (1 to BLKIF_SEGMENTS_MAX). Bytes are multiples of the sector size, and so is every end of a piece,
+ * since the sector size divides the page.
  */
-void blk_split(size_t at, size_t length, struct blk_cut *cut);
+void blk_split(size_t at, size_t length, unsigned int most, struct blk_cut *cut);
 
 #endif

@@ -57,6 +57,17 @@ static int blk_publish(struct front *front)
     return blk_store_publish(&front->attach, &transport);
 }
 
+/* A domain that has no grants left for the lists goes on with requests of the usual size. */
+static void indirect_prepare(struct xenfront_blk *blk)
+{
+    struct link *link = &blk->front.link;
+
+    if (blk->info.max_indirect_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST ||
+        region_init(&blk->lists, link->shr, link->domid, (uint32_t)BLK_RING_SLOTS) < 0)
+        return;
+    blk_queue_indirect(&blk->queue, &blk->lists, blk->info.max_indirect_segments);
+}
+
 static int blk_connect(struct front *front)
 {
     struct xenfront_blk *blk = FRONT_OF(struct xenfront_blk, front);
@@ -75,6 +86,7 @@ static int blk_connect(struct front *front)
     snprintf(info.backend_path, sizeof(info.backend_path), "%s", front->attach.backend);
     blk->info = info;
     blk->has_info = true;
+    indirect_prepare(blk);
     return 0;
 }
 
@@ -97,7 +109,7 @@ static void blk_abort(struct front *front, int err)
 
 static uint32_t blk_unlink(struct front *front)
 {
-    return 0; /* the link is all that a connection has */
+    return region_fini(&FRONT_OF(struct xenfront_blk, front)->lists);
 }
 
 static uint32_t blk_in_flight(const struct front *front)

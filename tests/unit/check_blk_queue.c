@@ -24,6 +24,9 @@ static uint8_t ring_page[GRANT_SIZE] __attribute__((aligned(4096)));
 static uint8_t data_pages[PAGES * GRANT_SIZE] __attribute__((aligned(4096)));
 static uint8_t disk[DISK];
 static uint32_t refs[PAGES], stack[PAGES];
+static uint8_t list_pages[32 * GRANT_SIZE] __attribute__((aligned(4096)));
+static uint32_t list_refs[32];
+static const struct region lists = { .base = list_pages, .refs = list_refs, .count = 32 };
 static struct pool pool;
 static struct xenfront_blk_stats stats;
 static struct blk_queue queue;
@@ -37,6 +40,8 @@ static int setup(void **state)
         refs[i] = i;
         stack[i] = PAGES - 1 - i;
     }
+    for (uint32_t i = 0; i < 32; i++)
+        list_refs[i] = 1000 + i;
     pool = (struct pool){ .region = { .base = data_pages, .refs = refs, .count = PAGES },
                           .stack = stack,
                           .free = PAGES };
@@ -67,26 +72,33 @@ static void on_done(void *cookie, int status)
 static void serve(int max, int16_t status)
 {
     for (; max && back.req_cons != back.sring->req_prod; max--) {
-        struct blkif_request request;
+        union blk_request request;
         struct blkif_response response;
+        struct blkif_command command;
         size_t at;
 
-        RING_COPY_REQUEST(&back, back.req_cons, &request);
+        RING_COPY_REQUEST(&back, back.req_cons, &request.plain);
+        blkif_command_decode(&command, &request, BLKIF_ABI_NATIVE);
+        if (command.is_indirect) { /* a list's ref is its page's number and 1000 */
+            assert_in_range(command.segment_count, 12, 32);
+            memcpy(command.seg, list_pages + (command.indirect_ref - 1000) * GRANT_SIZE,
+                   command.segment_count * sizeof(command.seg[0]));
+        }
         back.req_cons++;
-        at = request.sector_number * 512;
-        for (int i = 0; i < request.nr_segments && !status; i++) {
-            uint8_t *page = data_pages + request.seg[i].gref * GRANT_SIZE + request.seg[i].first_sect * 512u;
-            size_t bytes = (request.seg[i].last_sect - request.seg[i].first_sect + 1u) * 512;
+        at = command.sector * 512;
+        for (int i = 0; i < command.segment_count && !status; i++) {
+            uint8_t *page = data_pages + command.seg[i].gref * GRANT_SIZE + command.seg[i].first_sect * 512u;
+            size_t bytes = (command.seg[i].last_sect - command.seg[i].first_sect + 1u) * 512;
 
-            if (request.operation == BLKIF_OP_WRITE)
+            if (command.operation == BLKIF_OP_WRITE)
                 memcpy(disk + at, page, bytes);
             else
                 memcpy(page, disk + at, bytes);
             at += bytes;
         }
         memset(&response, 0, sizeof(response));
-        response.id = request.id;
-        response.operation = request.operation;
+        response.id = command.id;
+        response.operation = command.operation;
         response.status = status;
         *RING_GET_RESPONSE(&back, back.rsp_prod_pvt) = response;
         back.rsp_prod_pvt++;
@@ -121,7 +133,8 @@ static void settle(void)
     assert_int_equal(queue.ring.free_count, BLK_RING_SLOTS);
 }
 
-static void test_a_long_write_and_read_are_cut_and_put_together(void **state)
+/* In ring requests of so many bytes. */
+static void write_and_read(size_t cut_bytes)
 {
     size_t length = 300 * 1024 + 512;
     uint8_t *from = malloc(length), *to = malloc(length);
@@ -139,9 +152,54 @@ static void test_a_long_write_and_read_are_cut_and_put_together(void **state)
     assert_memory_equal(to, from, length);
     assert_int_equal(callbacks, 2);
     assert_int_equal(stats.bytes_read, length);
-    assert_int_equal(stats.ring_requests, 2 * ((length + 45055) / 45056));
+    assert_int_equal(stats.ring_requests, 2 * ((length + cut_bytes - 1) / cut_bytes));
     free(from);
     free(to);
+}
+
+static void test_a_long_write_and_read_are_cut_and_put_together(void **state)
+{
+    write_and_read(11 * GRANT_SIZE);
+}
+
+static void test_indirect_requests_are_as_long_as_the_backend_takes(void **state)
+{
+    static const unsigned int offers[][2] = { { 1, 11 }, { 11, 11 }, { 12, 12 }, { 32, 32 }, { 256, 32 } };
+
+    for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+        teardown(state);
+        setup(state);
+        blk_queue_indirect(&queue, &lists, offers[i][0]);
+        write_and_read(offers[i][1] * GRANT_SIZE);
+    }
+}
+
+static void test_an_indirect_request_never_has_more_than_there_is_room_for(void **state)
+{
+    pool.region.count = 12;
+    blk_queue_indirect(&queue, &lists, 32);
+    assert_int_equal(queue.most, 12);
+    pool.region.count = 1000;
+    blk_queue_indirect(&queue, &lists, 256);
+    assert_int_equal(queue.most, 32);
+}
+
+static void test_a_backend_may_answer_to_either_operation(void **state)
+{
+    static uint8_t bytes[32 * GRANT_SIZE];
+    struct iovec iov = { bytes, sizeof(bytes) };
+    static const uint8_t answers[] = { BLKIF_OP_READ, BLKIF_OP_INDIRECT, BLKIF_OP_WRITE };
+
+    blk_queue_indirect(&queue, &lists, 32);
+    for (size_t i = 0; i < sizeof(answers); i++) {
+        assert_int_equal(add(BLKIF_OP_READ, &iov, 1, 0), 0);
+        blk_queue_issue(&queue);
+        blk_ring_push(&queue.ring);
+        serve(-1, 0);
+        RING_GET_RESPONSE(&back, back.rsp_prod_pvt - 1)->operation = answers[i];
+        assert_int_equal(blk_queue_reap(&queue, 64), answers[i] == BLKIF_OP_WRITE ? -EPROTO : 1);
+    }
+    blk_queue_abort(&queue, -EIO);
 }
 
 static void test_more_than_depth_is_refused(void **state)
@@ -298,6 +356,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_long_write_and_read_are_cut_and_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indirect_requests_are_as_long_as_the_backend_takes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_an_indirect_request_never_has_more_than_there_is_room_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_backend_may_answer_to_either_operation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_than_depth_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_shortage_of_pages_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_failed_part_fails_the_request, setup, teardown),

@@ -34,10 +34,10 @@ static int setup(void **state)
 
 static uint64_t put(uint8_t operation)
 {
-    struct blkif_request request = { .operation = operation };
+    union blk_request request = { .plain = { .operation = operation } };
 
     blk_ring_put(&ring, &request);
-    return request.id;
+    return request.plain.id;
 }
 
 /* The backend's answer, anything at all. */

@@ -21,13 +21,13 @@
 #include "frontend/xenfront.h"
 
 /* The pieces of a cut follow each other without a gap, within pages, and cover what it says. */
-static void cut_check(size_t at, size_t length)
+static void cut_check(size_t at, size_t length, unsigned int most)
 {
     struct blk_cut cut;
     size_t expected = at;
 
-    blk_split(at, length, &cut);
-    assert_in_range(cut.count, 1, BLKIF_MAX_SEGMENTS_PER_REQUEST);
+    blk_split(at, length, most, &cut);
+    assert_in_range(cut.count, 1, most);
     for (unsigned int i = 0; i < cut.count; i++) {
         const struct blk_piece *piece = &cut.piece[i];
 
@@ -38,23 +38,26 @@ static void cut_check(size_t at, size_t length)
     assert_int_equal(expected - at, cut.bytes);
     assert_true(cut.bytes <= length);
     if (cut.bytes < length)
-        assert_int_equal(cut.count, BLKIF_MAX_SEGMENTS_PER_REQUEST);
+        assert_int_equal(cut.count, most);
 }
 
 static void test_every_start_and_length(void **state)
 {
     for (size_t at = 0; at < 3 * GRANT_SIZE; at += XENFRONT_SECTOR_SIZE)
-        for (size_t length = XENFRONT_SECTOR_SIZE; length <= 14 * GRANT_SIZE; length += XENFRONT_SECTOR_SIZE)
-            cut_check(at, length);
+        for (size_t length = XENFRONT_SECTOR_SIZE; length <= 36 * GRANT_SIZE;
+             length += XENFRONT_SECTOR_SIZE) {
+            cut_check(at, length, BLKIF_MAX_SEGMENTS_PER_REQUEST);
+            cut_check(at, length, BLKIF_SEGMENTS_MAX);
+        }
 }
 
 static void test_eleven_full_pages_are_one_request(void **state)
 {
     struct blk_cut cut;
 
-    blk_split(0, 11 * GRANT_SIZE, &cut);
+    blk_split(0, 11 * GRANT_SIZE, 11, &cut);
     assert_int_equal(cut.bytes, 11 * GRANT_SIZE);
-    blk_split(512, 11 * GRANT_SIZE, &cut);
+    blk_split(512, 11 * GRANT_SIZE, 11, &cut);
     assert_int_equal(cut.bytes, 11 * GRANT_SIZE - 512);
 }
 
@@ -62,7 +65,7 @@ static void test_nothing_has_no_pieces(void **state)
 {
     struct blk_cut cut;
 
-    blk_split(0, 0, &cut);
+    blk_split(0, 0, 11, &cut);
     assert_int_equal(cut.count, 0);
     assert_int_equal(cut.bytes, 0);
 }
