@@ -69,6 +69,14 @@ static const struct setting {
       .initial = "auto",
       .choices = "auto|io_uring|libaio",
       .help = "How files are read and written. auto: io_uring where the system allows it, else libaio." },
+    { .name = "engine-faults",
+      .type = SETTING_WORD,
+      .offset = offsetof(struct config, engine_faults),
+      .initial = "none",
+      .is_option_only = true,
+      .help = "For tests: engines misbehave. none, or a list of short=N, again=N, error=N (every Nth transfer moves a part only, "
+              "is interrupted, fails), slow=US (completions come up to so much late), keep=US (for so long somebody "
+              "else refers to the pages)." },
     { .name = "direct",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, direct),

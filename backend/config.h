@@ -26,6 +26,7 @@ struct config {
     unsigned int spin_us; /* how long a queue looks again before its worker sleeps */
     unsigned int notify; /* enum notify_mode: of devices that connect */
     unsigned int engine; /* enum engine_kind */
+    char engine_faults[CONFIG_PATH_MAX]; /* for tests: disk/faults.h */
     unsigned int direct; /* enum direct_mode: O_DIRECT */
     unsigned int data_method; /* enum data_method_setting */
     unsigned int persistent_pages; /* that may be kept mapped, of all devices together */

@@ -90,6 +90,7 @@ static int worker_init(struct worker *worker)
 {
     const char *what = "event loop";
     int error = -ENOMEM;
+    char reason[128];
 
     worker->base = make_base();
     if (!worker->base)
@@ -119,6 +120,11 @@ static int worker_init(struct worker *worker)
     error = engine_create(&worker->engine, worker->base, config_get()->engine);
     if (error < 0)
         goto fail;
+    error = engine_misbehave(worker->engine, config_get()->engine_faults, reason, sizeof(reason));
+    if (error < 0) {
+        log_error(NULL, "engine-faults: %s", reason);
+        goto fail;
+    }
     return 0;
 
 fail:

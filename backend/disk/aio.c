@@ -124,7 +124,7 @@ static unsigned int submit(struct engine *engine, struct iocb **batch, unsigned 
         }
     }
     for (unsigned int i = count; i > sent; i--) {
-        disk_io_list_return(&engine->waiting, batch[i - 1]->data);
+        engine_return(engine, batch[i - 1]->data);
         aio->free[aio->free_count++] = batch[i - 1];
         engine->in_flight--;
     }
@@ -140,7 +140,7 @@ static unsigned int aio_start(struct engine *engine)
     unsigned int count = 0, started = 0;
 
     while (engine->waiting.first && aio->free_count > 0 && count < BATCH) {
-        struct disk_io *io = disk_io_list_take(&engine->waiting);
+        struct disk_io *io = engine_take(engine);
 
         engine->in_flight++;
         if (!io->is_direct) {

@@ -39,6 +39,14 @@ struct disk_io {
     int64_t result; /* of an offloaded transfer */
     unsigned int tries;
     bool is_direct; /* fd bypasses the page cache */
+    struct disk_io_fault {
+        uint64_t due_us;
+        int64_t result;
+        size_t length; /* of the first of iov, before it was cut */
+        unsigned int count;
+        int pipe[2];
+        bool is_kept;
+    } fault; /* faults.c only */
 };
 
 struct disk_geometry {

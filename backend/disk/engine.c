@@ -6,10 +6,12 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/disk/engine_kind.h"
+#include "backend/disk/faults.h"
 #include "common/log.h"
 
 #define ENGINE_TRIES 1000u /* of a request that the kernel keeps sending back with EAGAIN or EINTR */
@@ -84,6 +86,7 @@ void engine_destroy(struct engine *engine)
         return;
     if (engine->ops)
         engine->ops->close(engine);
+    faults_destroy(engine->faults);
     if (engine->finish_event)
         event_free(engine->finish_event);
     buffer_pool_fini(&engine->buffers);
@@ -162,7 +165,23 @@ static bool io_advance(struct disk_io *io, size_t bytes)
     return true;
 }
 
-void engine_complete(struct engine *engine, struct disk_io *io, int64_t result)
+struct disk_io *engine_take(struct engine *engine)
+{
+    struct disk_io *io = disk_io_list_take(&engine->waiting);
+
+    if (engine->faults && io)
+        faults_before(engine->faults, io);
+    return io;
+}
+
+void engine_return(struct engine *engine, struct disk_io *io)
+{
+    if (engine->faults)
+        faults_undo(io);
+    disk_io_list_return(&engine->waiting, io);
+}
+
+static void io_complete(struct engine *engine, struct disk_io *io, int64_t result)
 {
     if ((result == -EINTR || result == -EAGAIN) && io->tries++ < ENGINE_TRIES) {
         engine_submit(engine, io);
@@ -175,4 +194,31 @@ void engine_complete(struct engine *engine, struct disk_io *io, int64_t result)
     } else {
         engine_submit(engine, io);
     }
+}
+
+void engine_complete(struct engine *engine, struct disk_io *io, int64_t result)
+{
+    if (!engine->faults || !faults_after(engine->faults, io, &result))
+        io_complete(engine, io, result);
+}
+
+static void on_late(void *arg, struct disk_io *io, int64_t result)
+{
+    struct engine *engine = arg;
+
+    io_complete(engine, io, result);
+    engine_turn(engine);
+}
+
+int engine_misbehave(struct engine *engine, const char *plan_text, char *reason, size_t reason_size)
+{
+    struct faults_plan plan;
+    int ret = faults_parse(&plan, plan_text, reason, reason_size);
+
+    if (ret || strcmp(plan_text, "none") == 0)
+        return ret;
+    ret = faults_create(&engine->faults, &plan, engine->base, on_late, engine);
+    if (ret)
+        snprintf(reason, reason_size, "no memory");
+    return ret;
 }

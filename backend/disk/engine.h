@@ -23,6 +23,8 @@ struct engine;
  * cannot be had. Negative errno when not even libaio works.
  */
 int engine_create(struct engine **engine, struct event_base *base, enum engine_kind kind);
+/* For tests, before it is used: plan as faults.h says. 0, or negative errno and a reason. */
+int engine_misbehave(struct engine *engine, const char *plan, char *reason, size_t reason_size);
 /* Nothing in flight. Safe on NULL. */
 void engine_destroy(struct engine *engine);
 /* Any thread: it does not change. */

@@ -44,6 +44,7 @@ static inline void disk_io_list_return(struct disk_io_list *list, struct disk_io
 
 struct engine {
     const struct engine_ops *ops;
+    struct faults *faults; /* NULL: none */
     struct event_base *base;
     struct buffer_pool buffers;
     struct disk_io_list waiting; /* not given to the kernel yet */
@@ -67,6 +68,10 @@ struct engine_ops {
 extern const struct engine_ops engine_ops_uring;
 extern const struct engine_ops engine_ops_aio;
 
+/* The next of those that wait, for the kernel. */
+struct disk_io *engine_take(struct engine *engine);
+/* The kernel did not take it after all: it is the next again. */
+void engine_return(struct engine *engine, struct disk_io *io);
 /* The kernel is through with io: bytes moved, or negative errno. Continues, retries or finishes it. */
 void engine_complete(struct engine *engine, struct disk_io *io, int64_t result);
 /* The kernel has completions for us, or room again: takes and starts all that can be, then calls done(). */

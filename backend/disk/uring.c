@@ -83,7 +83,7 @@ static unsigned int uring_start(struct engine *engine)
 
         if (!sqe)
             break;
-        prepare(engine, sqe, disk_io_list_take(&engine->waiting));
+        prepare(engine, sqe, engine_take(engine));
         engine->in_flight++;
         started++;
     }

@@ -325,6 +325,64 @@ static void test_libaio_takes_over_where_io_uring_is_forbidden(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void misbehave(struct fixture *f, const char *plan)
+{
+    char reason[128];
+
+    assert_int_equal(engine_misbehave(f->engine, plan, reason, sizeof(reason)), 0);
+}
+
+/* Catalogue H15: parts, EINTR and EAGAIN come to nobody's notice; H01: nor does who holds on to the pages. */
+static void test_h15_data_in_spite_of_faults(void **state)
+{
+    struct fixture *f = *state;
+
+    misbehave(f, "short=2,again=3,slow=700,keep=300");
+    check_data(f, f->fd);
+}
+
+static void test_h15_one_completion_each_and_an_error_where_bytes_are_missing(void **state)
+{
+    static struct transfer transfers[100];
+    struct fixture *f = *state;
+    unsigned int errors = 0;
+    char *data = aligned_alloc(4096, 100 * 8192);
+
+    misbehave(f, "short=1,error=7,slow=500");
+    memset(data, 0x5a, 100 * 8192);
+    for (unsigned int i = 0; i < 100; i++)
+        queue(f, &transfers[i], DISK_WRITE, f->fd, i * 8192, data + i * 8192, 8192);
+    run(f);
+    for (unsigned int i = 0; i < 100; i++) {
+        char back[8192];
+
+        assert_int_equal(transfers[i].done, 1);
+        assert_true(transfers[i].error == 0 || transfers[i].error == -EIO);
+        errors += transfers[i].error != 0;
+        if (transfers[i].error)
+            continue;
+        assert_int_equal(pread(f->fd, back, sizeof(back), i * 8192), sizeof(back));
+        assert_memory_equal(back, data, sizeof(back));
+    }
+    /* Each needs several transfers, of which every seventh fails. */
+    assert_in_range(errors, 20, 90);
+    free(data);
+}
+
+static void test_faults_that_are_none_are_refused(void **state)
+{
+    static const char *const wrong[] = { "short", "short=", "short=x", "slow=-1", "late=3", "short=2;again=3",
+                                         "error=1000001", "short=2,,again=3" };
+    struct fixture *f = *state;
+    char reason[128];
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(engine_misbehave(f->engine, wrong[i], reason, sizeof(reason)), -EINVAL);
+        assert_non_null(strstr(reason, "expected short=N"));
+    }
+    assert_int_equal(engine_misbehave(f->engine, "none", reason, sizeof(reason)), 0);
+}
+
 int main(void)
 {
 #define BOTH(name)                                                                                           \
@@ -339,6 +397,9 @@ int main(void)
         BOTH(test_errors_of_the_kernel_come_through),
         BOTH(test_failure_of_one_leaves_the_others_alone),
         BOTH(test_finish_comes_from_the_loop),
+        BOTH(test_h15_data_in_spite_of_faults),
+        BOTH(test_h15_one_completion_each_and_an_error_where_bytes_are_missing),
+        BOTH(test_faults_that_are_none_are_refused),
         cmocka_unit_test(test_libaio_takes_over_where_io_uring_is_forbidden),
     };
     int failed;
