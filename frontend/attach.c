@@ -206,16 +206,6 @@ int attach_states(struct attach *attach, enum xenbus_state *own, enum xenbus_sta
     return err < 0 ? err : state_read(attach, attach->backend, peer);
 }
 
-int attach_switch(struct attach *attach, enum xenbus_state state)
-{
-    int err = xenbus_switch_state(attach->xs, attach->dir, state);
-
-    if (err < 0)
-        return front_error_set(attach->error, err, "xenstore: cannot set %s/state to %s: %s", attach->dir,
-                               xenbus_state_name(state), strerror(-err));
-    return 0;
-}
-
 struct transaction {
     struct attach *attach;
     attach_fn fn;
@@ -240,6 +230,35 @@ int attach_transact(struct attach *attach, attach_fn fn, void *arg)
         front_error_set(attach->error, err, "xenstore: a transaction on %s failed: %s", attach->dir,
                         strerror(-err));
     return err;
+}
+
+/* The state of a device that another program has taken over is that program's, whatever we think of the backend. */
+static int switch_state(struct attach *attach, xs_transaction_t t, void *arg)
+{
+    const enum xenbus_state *state = arg;
+    enum xenbus_state own = XenbusStateUnknown;
+    char owner[sizeof(attach->claim)];
+    int err = xenbus_read_state(attach->xs, t, attach->dir, &own);
+
+    if (err == 0 && own == XenbusStateUnknown)
+        err = -ENOENT; /* the device was removed, and is not created again */
+    if (err < 0 && err != -EINVAL)
+        goto fail;
+    err = xenbus_read_string(attach->xs, t, attach->dir, CLAIM_KEY, owner, sizeof(owner));
+    if (attach->has_claim && err == 0 && strcmp(owner, attach->claim))
+        return front_error_set(attach->error, -EBUSY, "taken over by process %d of this domain",
+                               owner_pid(owner));
+    err = own == *state ? 0 : xenbus_write(attach->xs, t, attach->dir, "state", "%d", *state);
+    if (err == 0)
+        return 0;
+fail:
+    return front_error_set(attach->error, err, "xenstore: cannot set %s/state to %s: %s", attach->dir,
+                           xenbus_state_name(*state), strerror(-err));
+}
+
+int attach_switch(struct attach *attach, enum xenbus_state state)
+{
+    return attach_transact(attach, switch_state, &state);
 }
 
 static int claim_take(struct attach *attach, xs_transaction_t t, void *arg)

@@ -58,7 +58,7 @@ int attach_states(struct attach *attach, enum xenbus_state *own, enum xenbus_sta
 int attach_claim(struct attach *attach, bool takeover);
 void attach_release(struct attach *attach);
 
-/* Sets the own state, unless the device is gone (-ENOENT). */
+/* Sets the own state, unless the device is gone (-ENOENT) or another program has taken it over (-EBUSY). */
 int attach_switch(struct attach *attach, enum xenbus_state state);
 
 /* Runs fn in a transaction, again while it collides with others. fn returns 0 to commit. */

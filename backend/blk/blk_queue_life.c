@@ -29,9 +29,11 @@ void blk_queue_say(struct blk_queue *queue, const char *fmt, ...)
 void blk_queue_clear(struct blk_queue *queue)
 {
     const struct grant_io grants = queue->grants;
+    const struct log_limit log_limit = queue->log_limit; /* or a guest that reconnects could say more */
 
     memset(queue, 0, sizeof(*queue));
     queue->grants = grants;
+    queue->log_limit = log_limit;
 }
 
 void blk_queue_fini(struct blk_queue *queue)
@@ -168,7 +170,8 @@ int blk_queue_start(struct blk_queue *queue)
     if (ret)
         goto fail;
     event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
-    ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
+    ret =
+        grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
     if (ret) {
         blk_queue_say(queue, "no memory for a queue");
         goto fail;

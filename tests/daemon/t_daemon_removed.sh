@@ -14,7 +14,7 @@ BACK=/local/domain/0/backend/vbd/$DOM/$VDEV
 
 # bench_start: load in the background; $BENCH is its pid.
 bench_start() {
-    in_guest "$DOM" xenfront blk bench -q -p randrw -d 32 -t 60 --io-timeout 2 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
+    xenbox run -d "$DOM" -- xenfront blk bench -q -p randrw -d 32 -t 60 --io-timeout 2 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
     BENCH=$!
     wait_store "$BACK/state" 4
 }

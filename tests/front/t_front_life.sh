@@ -56,6 +56,17 @@ for signal in TERM INT HUP; do
     load_start bench --depth=4 --seconds=60
 done
 
+kill -KILL "$LOAD"
+load_end 137
+
+say "taken over from a program that lives: it ends, and does not take the device with it"
+for round in 1 2 3 4 5; do
+    load_start bench --depth=32 --seconds=60
+    in_guest "$DOM" xenfront blk verify --quiet --size=4M --takeover "$VDEV"
+    ! wait "$LOAD_JOB" || fail "the first program did not notice"
+done
+load_start bench --depth=4 --seconds=60
+
 say "another driver's device is left alone, unless taken over"
 kill -KILL "$LOAD"
 load_end 137

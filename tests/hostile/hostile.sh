@@ -16,7 +16,9 @@ neighbours_start() {
     disk_attach "$GOOD" params="$SCRATCH/good.img" >/dev/null
     guest_create evil
     EVIL=$DOM
-    disk_attach "$EVIL" params="$SCRATCH/evil.img" "$@" >/dev/null
+    EVIL_VDEV=$VDEV
+    EVIL_KEYS=(params="$SCRATCH/evil.img" "$@")
+    disk_attach "$EVIL" "${EVIL_KEYS[@]}" >/dev/null
     touch "$SCRATCH/working"
     good_works >"$SCRATCH/good.log" 2>&1 &
     GOOD_PID=$!
@@ -32,13 +34,21 @@ neighbours_stop() {
     rm "$SCRATCH/working"
     wait "$GOOD_PID" || fail "the neighbour noticed"
     xenbox detach "$GOOD" vbd "$VDEV"
-    xenbox detach "$EVIL" vbd "$VDEV"
+    xenbox detach "$EVIL" vbd "$EVIL_VDEV"
+}
+
+# Another number for the evil guest's disk: what may be said in the log about a device does not begin anew with a connect.
+evil_disk_renumber() {
+    xenbox detach "$EVIL" vbd "$EVIL_VDEV"
+    EVIL_VDEV=$((EVIL_VDEV + 16))
+    VDEV=$EVIL_VDEV disk_attach "$EVIL" "${EVIL_KEYS[@]}" >/dev/null
 }
 
 # hostile CASE [REGEX]: the backend must do right. With REGEX it must say so in its log or, where it closes the
 # device, in the error node.
 hostile() {
     say "$1"
+    [ -z "${2:-}" ] || evil_disk_renumber
     hostile_run "$1"
     [ -z "${2:-}" ] || { cat "$DAEMON_LOG"; error_node; } | grep -E -e "$2" >/dev/null || fail "$1: nothing said '$2'"
 }
@@ -53,10 +63,10 @@ refused() {
 }
 
 hostile_run() {
-    timeout $((4 * DEADLINE)) xenbox run -d "$EVIL" -- "$HOSTILE" "$VDEV" "$1" || fail "$1: the backend did wrong"
+    timeout $((4 * DEADLINE)) xenbox run -d "$EVIL" -- "$HOSTILE" "$EVIL_VDEV" "$1" || fail "$1: the backend did wrong"
     kill -0 "$DAEMON" || fail "$1: the daemon is gone"
 }
 
 error_node() {
-    in_dom0 xenstore-read "error/backend/vbd/$EVIL/$VDEV/error" 2>/dev/null || :
+    in_dom0 xenstore-read "error/backend/vbd/$EVIL/$EVIL_VDEV/error" 2>/dev/null || :
 }
