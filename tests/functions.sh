@@ -145,11 +145,11 @@ expect_fail() {
 # --- the emulated Xen ---------------------------------------------------------------------------------------------
 
 # box_up [OPTION...]: a box of this test's own, chosen for every later command by $XENBOX. XS_STORE says who keeps its
-# store.
+# store, XS_MODE how the kernels of the box see mapped pages.
 box_up() {
     export XENBOX_HOME="$SCRATCH/boxes"
     BOX=t$$
-    XENBOX=$(xenbox up ${XS_STORE:+--store="$XS_STORE"} "$@" "$BOX" 2>>"$SCRATCH/box.log")
+    XENBOX=$(xenbox up ${XS_STORE:+--store="$XS_STORE"} ${XS_MODE:+--mode="$XS_MODE"} "$@" "$BOX" 2>>"$SCRATCH/box.log")
     export XENBOX
     defer box_down
 }

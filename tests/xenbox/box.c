@@ -22,14 +22,15 @@
 
 static void hypervisor_exec(const struct test_box *box, const char *option, int ready_fd)
 {
-    const char *dir = getenv("XENBOX_LIBEXECDIR");
+    const char *dir = getenv("XENBOX_LIBEXECDIR"), *mode = getenv("XS_MODE");
     char path[4096], fd[16];
 
     snprintf(path, sizeof(path), "%s/xenbox-hv", dir ? dir : PKGLIBEXECDIR);
     snprintf(fd, sizeof(fd), "%d", ready_fd);
     /* A test program that is killed takes its box along. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, option, NULL);
+    execl(path, path, "--dir", box->dir, "--name", "test", "--ready-fd", fd, "--mode",
+          mode && *mode ? mode : "autotranslated", option, NULL);
     perror(path);
     _exit(127);
 }
@@ -91,11 +92,18 @@ uint32_t test_box_create_domain(struct test_box *box)
     return domid.value;
 }
 
+unsigned test_box_pins(const struct test_box *box)
+{
+    return box->tool.tables->mode == XB_MODE_PV ? 2 : 1;
+}
+
 void test_box_audit(struct test_box *box)
 {
     char why[256];
 
     if (audit_tables(box->tool.tables, why, sizeof(why)) < 0)
+        fail_msg("%s", why);
+    if (audit_views(box->tool.tables, client_frames_fd(&box->tool), why, sizeof(why)) < 0)
         fail_msg("%s", why);
 }
 

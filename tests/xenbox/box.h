@@ -9,6 +9,7 @@
 #include <xenevtchn.h>
 
 #include "xenbox/hv/audit.h"
+#include "xenbox/hv/audit_pages.h"
 #include "xenbox/lib/client.h"
 
 struct test_box {
@@ -17,7 +18,10 @@ struct test_box {
     struct client tool; /* domain 0's, of kind XB_CONN_TOOL */
 };
 
-/* Starts a box in a new directory with that option of xenbox-hv (or NULL), and points $XENBOX to it. */
+/*
+ * Starts a box in a new directory with that option of xenbox-hv (or NULL), and points $XENBOX to it. $XS_MODE is its
+ * mode.
+ */
 void test_box_start(struct test_box *box, const char *option);
 
 /* Stops it by XB_OP_STOP, or by what is left of it, and removes the directory. */
@@ -27,6 +31,9 @@ void test_box_stop(struct test_box *box);
 void test_box_enter(uint32_t domid);
 
 uint32_t test_box_create_domain(struct test_box *box);
+
+/* Pins of a page that is mapped once: in mode pv the kernel has an alias of its own. */
+unsigned test_box_pins(const struct test_box *box);
 
 /* Fails the test with the first contradiction in the tables. */
 void test_box_audit(struct test_box *box);

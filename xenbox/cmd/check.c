@@ -11,19 +11,27 @@
 #include "xenbox/cmd/box_take.h"
 #include "xenbox/cmd/commands.h"
 #include "xenbox/hv/audit.h"
+#include "xenbox/hv/audit_pages.h"
 
 #define SETTLE_MS 2000 /* what is still wrong then was not just somebody in the middle of an operation */
 #define PAUSE_NS 5000000
 #define WHY_MAX 256
 
+static int audit(const struct hv *hv, char why[WHY_MAX])
+{
+    int error = audit_tables(hv->tables, why, WHY_MAX);
+
+    return error ? error : audit_views(hv->tables, hv->frames_fd, why, WHY_MAX);
+}
+
 /* A program that is at work, or one that has just died, looks like a contradiction for a moment. */
-static int audit_until_settled(const struct xb_tables *tables, char why[WHY_MAX])
+static int audit_until_settled(const struct hv *hv, char why[WHY_MAX])
 {
     const struct timespec pause = { .tv_nsec = PAUSE_NS };
     int64_t deadline = clock_now_ms() + SETTLE_MS;
     int error;
 
-    while ((error = audit_tables(tables, why, WHY_MAX)) < 0 && clock_now_ms() < deadline)
+    while ((error = audit(hv, why)) < 0 && clock_now_ms() < deadline)
         nanosleep(&pause, NULL);
     return error;
 }
@@ -49,7 +57,7 @@ static int check(int argc, char **argv)
         hv_close(&hv);
         return cmd_fail("the hypervisor process of box '%s' does not answer: %s", box.name, strerror(-error));
     }
-    error = audit_until_settled(hv.tables, why);
+    error = audit_until_settled(&hv, why);
     audit_count(hv.tables, &counts);
     damage = audit_damage(hv.tables);
     hv_close(&hv);

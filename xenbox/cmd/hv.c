@@ -21,10 +21,15 @@ union control {
     char bytes[CMSG_SPACE(XB_MAX_FDS * sizeof(int))];
 };
 
-/* Keeps the first descriptor of a message, closes the others. */
-static int take_descriptor(struct msghdr *message)
+#define KEPT_FDS 2 /* the tables and the frames */
+
+/* Keeps the first descriptors of a message in kept[KEPT_FDS], -1 where there is none, and closes the others. */
+static void take_descriptors(struct msghdr *message, int *kept)
 {
-    int first = -1;
+    int taken = 0;
+
+    for (int i = 0; i < KEPT_FDS; i++)
+        kept[i] = -1;
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -35,35 +40,34 @@ static int take_descriptor(struct msghdr *message)
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-            if (first < 0)
-                first = fd;
+            if (taken < KEPT_FDS)
+                kept[taken++] = fd;
             else
                 close(fd);
         }
     }
-    return first;
 }
 
-static int receive(int fd, struct xb_msg *head, void *answer, size_t size, int *descriptor)
+static int receive(int fd, struct xb_msg *head, void *answer, size_t size, int *descriptors)
 {
     struct iovec parts[] = { { head, sizeof(*head) }, { answer, size } };
     union control control;
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)
     };
+    int fds[KEPT_FDS];
     ssize_t got;
-    int first;
 
     do
         got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    first = take_descriptor(&message);
-    if (descriptor)
-        *descriptor = first;
-    else if (first >= 0)
-        close(first);
+    take_descriptors(&message, descriptors ? descriptors : fds);
+    for (int i = 0; !descriptors && i < KEPT_FDS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
     if (got == 0)
         return -ECONNRESET;
     if ((size_t)got < sizeof(*head))
@@ -74,7 +78,7 @@ static int receive(int fd, struct xb_msg *head, void *answer, size_t size, int *
 }
 
 static int ask(int fd, enum xb_op op, const void *request, size_t size, void *answer, size_t answer_size,
-               int *descriptor)
+               int *descriptors)
 {
     struct xb_msg head = { .op = op };
     char packet[sizeof(head) + MAX_REQUEST];
@@ -90,7 +94,7 @@ static int ask(int fd, enum xb_op op, const void *request, size_t size, void *an
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    return receive(fd, &head, answer, answer_size, descriptor);
+    return receive(fd, &head, answer, answer_size, descriptors);
 }
 
 static int say_hello(struct hv *hv)
@@ -99,9 +103,11 @@ static int say_hello(struct hv *hv)
     struct xb_welcome welcome;
     struct stat status;
     void *tables;
-    int error;
+    int error, fds[KEPT_FDS] = { -1, -1 };
 
-    error = ask(hv->fd, XB_OP_HELLO, &hello, sizeof(hello), &welcome, sizeof(welcome), &hv->tables_fd);
+    error = ask(hv->fd, XB_OP_HELLO, &hello, sizeof(hello), &welcome, sizeof(welcome), fds);
+    hv->tables_fd = fds[0];
+    hv->frames_fd = fds[1];
     if (error)
         return error;
     if (hv->tables_fd < 0 || fstat(hv->tables_fd, &status) < 0 || status.st_size < (off_t)sizeof(*hv->tables))
@@ -120,7 +126,7 @@ int hv_open(struct hv *hv, const struct box *box, int timeout_s)
     char path[BOX_PATH_MAX];
     int error;
 
-    *hv = (struct hv){ .tables_fd = -1 };
+    *hv = (struct hv){ .tables_fd = -1, .frames_fd = -1 };
     box_path(box, XB_SOCKET, path);
     memcpy(address.sun_path, path, strnlen(path, sizeof(address.sun_path) - 1));
     hv->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -143,9 +149,11 @@ void hv_close(struct hv *hv)
         munmap((void *)hv->tables, sizeof(*hv->tables));
     if (hv->tables_fd >= 0)
         close(hv->tables_fd);
+    if (hv->frames_fd >= 0)
+        close(hv->frames_fd);
     if (hv->fd >= 0)
         close(hv->fd);
-    *hv = (struct hv){ .fd = -1, .tables_fd = -1 };
+    *hv = (struct hv){ .fd = -1, .tables_fd = -1, .frames_fd = -1 };
 }
 
 int hv_call(struct hv *hv, enum xb_op op, const void *request, size_t size, void *answer, size_t answer_size)

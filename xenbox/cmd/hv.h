@@ -15,7 +15,7 @@
 
 struct hv {
     int fd;
-    int tables_fd;
+    int tables_fd, frames_fd;
     const struct xb_tables *tables;
 };
 

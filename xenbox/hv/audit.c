@@ -10,9 +10,10 @@
 
 #include "xenbox/hv/atoms.h"
 #include "xenbox/hv/audit.h"
+#include "xenbox/hv/audit_pages.h"
 
 struct pins {
-    uint32_t ro, rw;
+    uint32_t ro, rw, overrides;
 };
 
 struct audit {
@@ -81,6 +82,7 @@ static int audit_map(struct audit *audit, uint32_t slot, const struct xb_map *ma
     if (domid >= XB_MAX_DOMAINS || ref >= audit->refs[domid])
         return audit_fail(audit, "connection %u maps domain %u ref %u, which was never granted", slot, domid,
                           ref);
+    audit->pins[domid][ref].overrides += (map->alias & XB_ALIAS_LOCAL) != 0;
     if (map->is_readonly)
         audit->pins[domid][ref].ro++;
     else
@@ -127,6 +129,9 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
         return audit_fail(audit,
                           "domain %u ref %u has %u+%u pins, and %u+%u map records (read-only + writable)",
                           domid, ref, ro, rw, pins.ro, pins.rw);
+    if (atomic_load(&active->overrides) != pins.overrides)
+        return audit_fail(audit, "domain %u ref %u counts %u kernel aliases of its own domain, and has %u", domid, ref,
+                          atomic_load(&active->overrides), pins.overrides);
     if ((word & XB_GRANT_IN_USE) != xb_pins_in_use(ro, rw))
         return audit_fail(audit, "domain %u ref %u: in-use bits %#x do not fit %u+%u pins", domid, ref,
                           (unsigned)(word & XB_GRANT_IN_USE), ro, rw);
@@ -250,6 +255,8 @@ int audit_tables(const struct xb_tables *tables, char *why, size_t size)
     }
     if (ret == 0)
         ret = audit_all(&audit);
+    if (ret == 0)
+        ret = audit_pages(tables, why, size);
     for (uint32_t domid = 0; domid < XB_MAX_DOMAINS; domid++)
         free(audit.pins[domid]);
     free(audit.chunk_is_used);

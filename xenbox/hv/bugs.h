@@ -18,9 +18,44 @@
 
 /* BUG(id, what comes back), sorted by id. */
 #define XB_BUGS(BUG)                                                                                         \
+    BUG(A01, "a kernel alias can only be mapped by the thread that first mapped one there")                  \
+    BUG(A02, "an unmap of what is not mapped crashes")                                                       \
+    BUG(A03, "without an array for kernel aliases there is an operation for each page but the first")        \
+    BUG(A04, "a kernel alias that could not be mapped is taken for mapped")                                  \
+    BUG(A05, "two temporary kernel aliases of a page share one record, and the first is lost")               \
+    BUG(A06, "what a placeholder was before is kept in a field that the hypervisor writes")                  \
+    BUG(A07, "a kernel alias is mapped by a batch that is flushed after its unmap")                          \
+    BUG(A08, "with a grant to oneself I/O waits for the granter's locked page")                              \
+    BUG(A09, "a page of our own stops counting as shared with the first of its mappings")                    \
+    BUG(A10, "I/O takes whatever page has the frame, not the one at the address")                            \
+    BUG(A11, "a frame number from a grant entry is used unchecked")                                          \
+    BUG(A12, "what the m2p says of a foreign frame is believed")                                             \
+    BUG(A13, "the p2m still names the placeholder's own page")                                               \
+    BUG(A14, "a kernel alias is empty for a moment when it is unmapped")                                     \
+    BUG(A15, "an unmap takes its parameters from the arguments of the map")                                  \
+    BUG(A16, "a mapping is visible to I/O before its pages are marked as granted")                           \
+    BUG(A17, "pages with a user alias have no override")                                                     \
+    BUG(A18, "statuses behind the first failure of a batch are not looked at")                               \
+    BUG(A19, "a page whose p2m could not be set stays mapped")                                               \
+    BUG(A20, "a page that has a frame is used as a placeholder")                                             \
+    BUG(A21, "closing a handle forgets its mappings, and the pages stay visible")                            \
+    BUG(A22, "a forked child inherits the pages")                                                            \
+    BUG(A23, "the kernel alias of a page whose user alias failed is forgotten")                              \
+    BUG(A24, "an undo stops at a page that was never mapped")                                                \
+    BUG(A27, "a read-only mapping may ask for a byte to be cleared")                                         \
+    BUG(A31, "a page that was set aside is used as a placeholder")                                           \
+    BUG(A33, "the mappings of a killed process stay")                                                        \
+    BUG(A34, "an unmap in another form than the map drops the pin and leaves the alias")                     \
+    BUG(A35, "the address of an alias loses its upper half")                                                 \
+    BUG(A36, "an unmap counts in pages of 64 KiB")                                                           \
+    BUG(A37, "a map call takes its first ref for all")                                                       \
+    BUG(A38, "an offset of -1 asks for a byte to be cleared")                                                \
+    BUG(A39, "the answer \"try again\" is a failure")                                                        \
+    BUG(A40, "a page that is still mapped is used again")                                                    \
     BUG(B34, "a map that is refused leaves the in-use bits of the grant entry set")                          \
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
-    BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")
+    BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \
+    BUG(H07, "the kernel alias shows the placeholder: there is no override")
 
 #define XB_BUG_ENUM(id, text) BUG_##id,
 enum bug { XB_BUGS(XB_BUG_ENUM) BUG_COUNT };

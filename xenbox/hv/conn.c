@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/hv/conn.h"
 #include "xenbox/hv/damage.h"
 #include "xenbox/hv/domain.h"
@@ -122,6 +123,23 @@ static int conn_find_sink(struct box *box, struct conn *conn, int adopted_fd, in
     return 0;
 }
 
+/* The frame that the empty placeholders of a gnttab handle show. */
+static int scratch_create(struct box *box, struct conn *conn)
+{
+    uint64_t canary[XB_FRAME_SIZE / sizeof(uint64_t)];
+    uint32_t frame;
+    int ret = frames_alloc(box, conn->domid, 1, &frame);
+
+    if (ret < 0)
+        return ret;
+    for (size_t i = 0; i < sizeof(canary) / sizeof(canary[0]); i++)
+        canary[i] = XB_SCRATCH_WORD(i);
+    conn->scratch = conn->slot->scratch = frame;
+    if (pwrite(box->frames_fd, canary, sizeof(canary), (off_t)frame * XB_FRAME_SIZE) != sizeof(canary))
+        return -ENOMEM;
+    return 0;
+}
+
 int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello, int adopted_fd, int *sink_fd)
 {
     struct xb_conn *slot;
@@ -151,6 +169,13 @@ int conn_hello(struct box *box, struct conn *conn, const struct xb_hello *hello,
     atomic_store(&slot->chunks, 0);
     atomic_store(&slot->id, conn->id);
     box->domain[conn->domid]->conns++;
+    slot->scratch = XB_NO_FRAME;
+    if (conn->kind == XB_CONN_GNTTAB && box->tables->mode != XB_MODE_AUTOTRANSLATED) {
+        int ret = scratch_create(box, conn);
+
+        if (ret < 0)
+            return ret;
+    }
     /* A connection whose hello failed is hung up on, and then gives all of this back. */
     return conn->kind == XB_CONN_EVTCHN ? conn_find_sink(box, conn, adopted_fd, sink_fd) : 0;
 }
@@ -175,6 +200,8 @@ static bool conn_drop_maps(struct box *box, struct conn *conn)
 {
     bool is_empty = true;
 
+    if (bug_is_on(box->tables, BUG_A33) && !conn->is_closed && conn->kind == XB_CONN_GNTTAB)
+        return false;
     conn_restore_chunks(conn);
     for (uint32_t i = 0; i < conn->chunks; i++) {
         struct xb_map *map = box->tables->map[conn->chunk[i]];
@@ -194,9 +221,17 @@ static bool conn_drop_maps(struct box *box, struct conn *conn)
 /* The last step of the end: gives back what is numbered. */
 static void conn_finish(struct box *box, struct conn *conn)
 {
-    for (uint32_t i = 0; i < conn->chunks; i++)
-        box->chunk_is_used[conn->chunk[i] / 64] &= ~((uint64_t)1 << (conn->chunk[i] % 64));
+    for (uint32_t i = 0; i < conn->chunks; i++) {
+        uint32_t chunk = conn->chunk[i];
+
+        box->chunk_is_used[chunk / 64] &= ~((uint64_t)1 << (chunk % 64));
+        /* The kernel's page structs and its p2m entries of them, whatever state it died in. */
+        if (box->tables->mode != XB_MODE_AUTOTRANSLATED)
+            memset(box->tables->page[chunk], 0, sizeof(box->tables->page[chunk]));
+    }
     atomic_store(&conn->slot->chunks, 0);
+    if (conn->scratch)
+        frame_release(box, conn->scratch);
     conn->slot->pid = 0;
     slot_put(box, conn->id);
     box->domain[conn->domid]->conns--;

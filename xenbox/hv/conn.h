@@ -21,12 +21,14 @@ struct conn {
     uint16_t domid;
     uint16_t kind; /* enum xb_conn_kind */
     bool is_kernel; /* XB_HELLO_KERNEL */
+    bool is_closed; /* by itself, not by the death of its process */
     struct xb_conn *slot;
     struct process *process;
     uint32_t *chunk; /* its maptrack chunks: the slot has a copy that its program can write */
     uint32_t chunks, chunk_room;
     uint32_t *foreign; /* frames that it maps without a grant */
     uint32_t foreigns, foreign_room;
+    uint32_t scratch; /* gnttab in a PV mode: its frame, where no program can write it */
 };
 
 /* A new connection on socket fd, which it owns from here on, also in failure. */

@@ -65,6 +65,7 @@ static uint32_t run_take(struct box *box, uint16_t owner, uint32_t count)
         box->frame_holds[frame] = 0;
         poison_lift(box, frame);
         atomic_store(&box->tables->frame[frame].grants, 0);
+        atomic_store(&box->tables->frame[frame].m2p, frame);
         atomic_store(&box->tables->frame[frame].owner, XB_OWNER(owner));
     }
     box->frame_next = first + count;
@@ -123,6 +124,7 @@ static void frame_free(struct box *box, uint32_t frame)
     if (frame_wipe(box, frame, owner) < 0)
         return;
     box->frame_holds[frame] = 0;
+    atomic_store(&box->tables->frame[frame].m2p, XB_PFN_NONE);
     atomic_store(&box->tables->frame[frame].owner, 0);
     box->frame_is_used[frame / 64] &= ~((uint64_t)1 << (frame % 64));
     atomic_fetch_sub(&box->tables->domain[owner].tot_pages, 1);

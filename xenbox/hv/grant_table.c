@@ -10,6 +10,7 @@
 #include <xen/sys/gntdev.h>
 
 #include "xenbox/hv/atoms.h"
+#include "xenbox/hv/bugs.h"
 #include "xenbox/hv/conn.h"
 #include "xenbox/hv/domain.h"
 #include "xenbox/hv/event_channel.h"
@@ -170,6 +171,8 @@ static void map_unpin(struct xb_active *active, grant_entry_v1_t *entry, struct 
     /* A record that was made up has no pin. */
     if (atomic_load(pins))
         atomic_fetch_sub(pins, 1);
+    if ((map->alias & XB_ALIAS_LOCAL) && atomic_load(&active->overrides))
+        atomic_fetch_sub(&active->overrides, 1);
     if (!active->pins_ro && !active->pins_rw)
         atomic_store(&active->frame, XB_NO_FRAME);
     xb_grant_show_pins(entry, active);
@@ -264,11 +267,12 @@ bool map_drop(struct box *box, uint16_t mapper, struct xb_map *map)
 }
 
 /* Counts the pins of an entry from the records of all connections. */
-static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *pins_ro, uint32_t *pins_rw)
+static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *pins_ro, uint32_t *pins_rw,
+                       uint32_t *overrides)
 {
     struct xb_map *map;
 
-    *pins_ro = *pins_rw = 0;
+    *pins_ro = *pins_rw = *overrides = 0;
     for (uint32_t chunk = 0; chunk < XB_MAX_CHUNKS; chunk++) {
         if (!(box->chunk_is_used[chunk / 64] >> (chunk % 64) & 1))
             continue;
@@ -276,6 +280,7 @@ static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *
             if (atomic_load(&map->state) < XB_MAP_LIVE || map->domid != domid || map->ref != ref)
                 continue;
             ++*(map->is_readonly ? pins_ro : pins_rw);
+            *overrides += (map->alias & XB_ALIAS_LOCAL) != 0;
         }
     }
 }
@@ -283,16 +288,17 @@ static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *
 void entry_recover(struct box *box, uint32_t conn, uint64_t held)
 {
     uint16_t domid = XB_HELD_DOMID(held);
-    uint32_t ref = XB_HELD_INDEX(held), pins_ro, pins_rw;
+    uint32_t ref = XB_HELD_INDEX(held), pins_ro, pins_rw, overrides;
     struct xb_active *active;
 
     if (!held || domid >= XB_MAX_DOMAINS || !box->domain[domid] || ref >= XB_MAX_REFS)
         return;
     active = active_at(box, domid, ref);
     if (atomic_load(&active->lock) == conn) {
-        pins_count(box, domid, ref, &pins_ro, &pins_rw);
+        pins_count(box, domid, ref, &pins_ro, &pins_rw, &overrides);
         atomic_store(&active->pins_ro, pins_ro);
         atomic_store(&active->pins_rw, pins_rw);
+        atomic_store(&active->overrides, overrides);
         atomic_store(&active->frame, pins_ro || pins_rw ? box->domain[domid]->ref_frame[ref] : XB_NO_FRAME);
         xb_grant_show_pins(entry_at(box, domid, ref), active);
         atomic_store(&active->lock, 0);
@@ -366,6 +372,10 @@ static void grant_revoke(struct box *box, uint16_t owner, uint32_t ref)
     atomic_store(&active->sharer, 0);
     share_notify_fire(box, owner, ref);
     domain->ref_state[ref] = REF_REVOKED;
+    if (bug_is_on(box->tables, BUG_A40)) {
+        grant_end(box, owner, ref);
+        return;
+    }
     atomic_fetch_or(&active->mark, XB_ACTIVE_REVOKE);
     entry_settle(box, owner, ref);
 }
@@ -440,7 +450,7 @@ int map_notify(struct box *box, uint16_t mapper, struct xb_map *map, const struc
     if (!map || atomic_load(&map->state) != XB_MAP_LIVE || map->notify)
         return -EINVAL;
     /* The byte could not be cleared through this mapping either. */
-    if (map->is_readonly && (what->action & UNMAP_NOTIFY_CLEAR_BYTE))
+    if (map->is_readonly && (what->action & UNMAP_NOTIFY_CLEAR_BYTE) && !bug_is_on(box->tables, BUG_A27))
         return -EINVAL;
     ret = notify_check(box, mapper, what->action, what->offset, what->port);
     if (ret < 0)

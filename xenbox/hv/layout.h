@@ -34,7 +34,7 @@
 #include <xen/grant_table.h>
 
 #define XB_MAGIC 0x31786f626e6578ULL /* "xenbox1" */
-#define XB_ABI 2
+#define XB_ABI 3
 
 #define XB_FRAME_SIZE 4096u /* a frame, a page, a grant: always 4096 bytes */
 #define XB_MAX_DOMAINS 2048u /* domid is the index into xb_tables.domain */
@@ -75,7 +75,7 @@ struct xb_active {
     _Atomic uint32_t sharer; /* connection id of the gntshr handle that owns the ref, 0: the domain itself */
     _Atomic uint32_t
         granted; /* the frame that was granted: what the shared entry says is its domain's to write */
-    uint32_t reserved;
+    _Atomic uint32_t overrides; /* kernel aliases that the owner itself has of it; written under the lock */
 };
 
 #define XB_ACTIVE_REVOKE 1u /* the owner wants it back: report to the hypervisor when unlocked and unpinned */
@@ -138,7 +138,45 @@ struct xb_map {
     uint32_t notify_port; /* port of the mapper's domain to notify */
     uint64_t address; /* in the mapper's address space, for dump */
     _Atomic uint16_t io_refs[XB_IO_KINDS]; /* requests in flight on the page */
-    uint32_t reserved;
+    uint32_t alias; /* XB_ALIAS() */
+};
+
+/*
+ * What a map record is for: the alias of a page and, for PV modes, which placeholder that page is. A user alias
+ * is its own placeholder: index of the record and of the page struct are the same.
+ */
+enum xb_alias {
+    XB_ALIAS_USER,
+    XB_ALIAS_KERNEL, /* pv: as long as the user alias */
+    XB_ALIAS_TEMPORARY, /* pv32: while somebody uses it */
+};
+#define XB_ALIAS(kind, page) ((uint32_t)(kind) << 24 | (uint32_t)(page))
+#define XB_ALIAS_KIND(alias) ((enum xb_alias)((alias) >> 24 & 3))
+#define XB_ALIAS_PAGE(alias) ((alias) & 0xffffffu)
+#define XB_ALIAS_LOCAL (1u << 26) /* a kernel's alias of a frame of its own domain */
+
+/* p2m values */
+#define XB_P2M_INVALID 0u /* frame 0 is never handed out */
+#define XB_P2M_FOREIGN ((uint64_t)1 << 63) /* a frame of another domain, or one of our own that is mapped as a grant */
+#define XB_P2M_IDENTITY ((uint64_t)1 << 62) /* no RAM: the number of the pfn itself */
+
+enum xb_page_state {
+    XB_PAGE_FREE, /* never used */
+    XB_PAGE_PLACEHOLDER, /* ballooned: no frame */
+    XB_PAGE_MAPPED, /* a grant is mapped in its place */
+    XB_PAGE_OFFLINE, /* set aside: no placeholder */
+};
+
+/* The page struct of a placeholder, by the index of its user record. 40 bytes. */
+struct xb_page {
+    _Atomic uint64_t p2m; /* XB_P2M_* and a frame */
+    _Atomic uint32_t state; /* enum xb_page_state */
+    _Atomic uint32_t refs; /* 1 while taken from the pool, and one more for each I/O user */
+    uint32_t private; /* mapped: the frame */
+    uint32_t user_map; /* index + 1 of the record of the user alias; 0: none */
+    uint32_t kernel_map; /* the same of the kernel alias; always 0 in pv32 */
+    uint32_t own_frame; /* what it had before it was used as a placeholder, which is wrong: XB_NO_FRAME */
+    uint64_t kernel_address; /* the kernel alias: fixed as long as the chunk is its owner's; 0: no arena */
 };
 
 enum xb_conn_kind {
@@ -164,7 +202,7 @@ struct xb_conn {
     _Atomic uint64_t held; /* XB_HELD() of the grant entry whose lock is being taken or held; 0: none */
     _Atomic uint64_t sending; /* XB_HELD() of the port that is being delivered to; 0: none */
     _Atomic uint32_t chunks; /* maptrack chunks in use */
-    uint32_t reserved;
+    uint32_t scratch; /* pv: the frame that all its empty placeholders show; its canary stays whole */
     uint32_t chunk[XB_CONN_CHUNKS];
 };
 
@@ -199,7 +237,11 @@ struct xb_domain {
 struct xb_frame {
     _Atomic uint32_t owner; /* XB_OWNER(domid), 0 when free */
     _Atomic uint32_t grants; /* grant entries that name it */
+    _Atomic uint32_t m2p; /* the pfn that the owner has it as; XB_PFN_NONE when free */
+    uint32_t reserved;
 };
+
+#define XB_PFN_NONE 0xffffffffu
 
 #define XB_OWNER(domid) ((uint32_t)(domid) + 1)
 
@@ -211,7 +253,13 @@ struct xb_limits { /* all configurable at `xenbox up` */
     uint32_t gntdev_pages; /* one map call: 65,536 */
 };
 
-/* How the kernel of domain 0 sees a page that it maps: docs/kernel-mapping-override.md. */
+/*
+ * The canary of a scratch frame: what an empty placeholder shows. It is not what any guest has in a page, so that data
+ * which comes from there, or goes there, is seen.
+ */
+#define XB_SCRATCH_WORD(i) (0x5ca7c4a0f4a3e000ULL + (uint64_t)(i))
+
+/* How the kernel of a domain sees a page that it maps. */
 enum xb_mode {
     XB_MODE_AUTOTRANSLATED, /* PVH, HVM: one map makes all views */
     XB_MODE_PV, /* user alias, kernel alias and p2m are steps of their own */
@@ -244,6 +292,7 @@ struct xb_tables {
     struct xb_conn conn[XB_MAX_CONNS];
     struct xb_frame frame[XB_MAX_FRAMES];
     struct xb_map map[XB_MAX_CHUNKS][XB_CHUNK_MAPS];
+    struct xb_page page[XB_MAX_CHUNKS][XB_CHUNK_MAPS];
     struct xb_domain domain[XB_MAX_DOMAINS];
 };
 
@@ -253,6 +302,7 @@ struct xb_tables {
 
 _Static_assert(sizeof(struct xb_active) == 32, "one half cache line");
 _Static_assert(sizeof(struct xb_map) == 40, "map record");
+_Static_assert(sizeof(struct xb_page) == 40, "page struct");
 _Static_assert(sizeof(grant_entry_v1_t) == 8, "version 1 entry");
 
 #endif

@@ -312,6 +312,7 @@ static int op_stop(struct box *box, struct conn *conn, struct request *request)
 
 static int op_close(struct box *box, struct conn *conn, struct request *request)
 {
+    conn->is_closed = true;
     request->is_last = true;
     return 0;
 }

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "xenbox/kernel/user_address.h"
 #include "xenbox/kernel/user_pages.h"
 
 #define WATCH_MIN_NS 1000000
@@ -24,6 +23,7 @@
 struct span {
     struct user_mapping *mapping;
     uint32_t first, pages;
+    uintptr_t *address; /* that I/O uses, for each page; NULL: the program's own */
 };
 
 struct user_pages {
@@ -285,6 +285,7 @@ static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_ki
             return -ENOMEM;
         if (from < mapping->address)
             from = mapping->address;
+        span->address = NULL;
         last = (to < mapping_end(mapping) ? to : mapping_end(mapping)) - 1;
         span->mapping = mapping;
         span->first = (from - mapping->address) / XB_FRAME_SIZE;
@@ -293,6 +294,31 @@ static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_ki
         mapping->io_refs++;
     }
     return 0;
+}
+
+/* Where I/O on the pages goes. On failure some are known, and are given back with the pin. */
+static int span_resolve(struct span *span)
+{
+    const struct user_mapping_ops *ops = span->mapping->ops;
+
+    if (!ops->page_address)
+        return 0;
+    span->address = calloc(span->pages, sizeof(span->address[0]));
+    if (!span->address)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < span->pages; i++) {
+        span->address[i] = ops->page_address(span->mapping, span->first + i);
+        if (!span->address[i])
+            return -EFAULT;
+    }
+    return 0;
+}
+
+static void span_unresolve(struct span *span)
+{
+    for (uint32_t i = 0; span->address && i < span->pages && span->address[i]; i++)
+        span->mapping->ops->page_address_put(span->mapping, span->first + i, span->address[i]);
+    free(span->address);
 }
 
 int user_pages_pin(const struct iovec *buffers, unsigned count, bool is_write, enum xb_io_kind kind,
@@ -314,6 +340,8 @@ int user_pages_pin(const struct iovec *buffers, unsigned count, bool is_write, e
     }
     if (is_locked)
         pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; ret == 0 && *pins && i < (*pins)->spans; i++)
+        ret = span_resolve(&(*pins)->span[i]);
     if (ret < 0 && *pins) {
         user_pages_unpin(*pins);
         *pins = NULL;
@@ -338,28 +366,35 @@ static struct user_mapping *span_unpin(const struct span *span, enum xb_io_kind 
 void user_pages_unpin(struct user_pages *pins)
 {
     for (unsigned i = 0; i < pins->spans; i++) {
-        struct user_mapping *mapping = span_unpin(&pins->span[i], pins->kind);
+        struct user_mapping *mapping;
 
+        span_unresolve(&pins->span[i]);
+        mapping = span_unpin(&pins->span[i], pins->kind);
         if (mapping)
-            mapping->release(mapping);
+            mapping->ops->release(mapping);
     }
     if (pins->span != pins->few)
         free(pins->span);
     free(pins);
 }
 
-/* The mapping among the pinned ones that has the address, or NULL. They come in the order of the buffers. */
-static const struct user_mapping *pins_find(const struct user_pages *pins, uintptr_t address, unsigned *next)
+/*
+ * Where I/O on the pinned page at `address` goes; the address itself if it is no granted one. Spans come in the order
+ * of the buffers.
+ */
+static uintptr_t pins_translate(const struct user_pages *pins, uintptr_t address, unsigned *next)
 {
     for (unsigned i = 0; i < pins->spans; i++) {
-        const struct user_mapping *mapping = pins->span[(*next + i) % pins->spans].mapping;
+        const struct span *span = &pins->span[(*next + i) % pins->spans];
+        uintptr_t start = span->mapping->address + (uintptr_t)span->first * XB_FRAME_SIZE;
 
-        if (address < mapping->address || address >= mapping_end(mapping))
+        if (address < start || address >= start + (uintptr_t)span->pages * XB_FRAME_SIZE)
             continue;
         *next = (*next + i) % pins->spans;
-        return mapping;
+        return span->address ? span->address[(address - start) / XB_FRAME_SIZE] + address % XB_FRAME_SIZE
+                             : address;
     }
-    return NULL;
+    return address;
 }
 
 /* Appends bytes to the last piece, or as a new one. */
@@ -386,15 +421,11 @@ int user_pages_translate(const struct user_pages *pins, const struct iovec *buff
         uintptr_t from = (uintptr_t)buffers[i].iov_base, to = from + buffers[i].iov_len, next;
 
         for (; from < to; from = next) {
-            const struct user_mapping *mapping = pins_find(pins, from, &cursor);
-            uintptr_t address = from;
+            uintptr_t address = pins_translate(pins, from, &cursor);
 
             next = (from | (XB_FRAME_SIZE - 1)) + 1;
             if (next > to)
                 next = to;
-            if (mapping)
-                address = user_page_address(mapping, (from - mapping->address) / XB_FRAME_SIZE) +
-                          from % XB_FRAME_SIZE;
             if (!piece_add(pieces, &made, room, address, next - from))
                 return -E2BIG;
         }

@@ -21,6 +21,20 @@
 
 #define USER_PAGES_EXPORT __attribute__((visibility("default")))
 
+struct user_mapping;
+
+/* What whoever mapped the pages does for it. No lock of the registry is held. */
+struct user_mapping_ops {
+    /* The last I/O reference is gone, after user_mapping_remove() said that there was one. */
+    void (*release)(struct user_mapping *mapping);
+    /*
+     * A page has been pinned: the address that I/O on it uses; 0: it cannot be reached. Given back at the unpin. NULL:
+     * I/O uses the program's own address.
+     */
+    uintptr_t (*page_address)(struct user_mapping *mapping, uint32_t page);
+    void (*page_address_put)(struct user_mapping *mapping, uint32_t page, uintptr_t address);
+};
+
 /* One map call. It belongs to the caller of user_mapping_add(), and stays where it is until it is released. */
 struct user_mapping {
     uintptr_t address;
@@ -30,10 +44,7 @@ struct user_mapping {
     bool is_tainted; /* its pages were broken by an earlier unmap under I/O: no direct I/O (--punish) */
     struct xb_tables *tables;
     const uint32_t *map; /* index of the map record of each page */
-    uint8_t *
-        frames; /* all frames of the box, for I/O that may start when the mapping is gone ($XENBOX_IO); or NULL */
-    /* The last I/O reference is gone, after user_mapping_remove() said that there was one. No lock is held. */
-    void (*release)(struct user_mapping *mapping);
+    const struct user_mapping_ops *ops;
     /* The rest is the registry's. */
     uint32_t io_refs;
     bool is_leaving;

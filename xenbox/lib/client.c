@@ -363,3 +363,8 @@ int client_map_frames(struct client *client, const uint32_t *frames, size_t coun
 {
     return client_box_map(client->box, frames, count, prot, address);
 }
+
+int client_map_frame_at(struct client *client, uint32_t frame, int prot, void *address)
+{
+    return client_box_map_at(client->box, frame, prot, address);
+}

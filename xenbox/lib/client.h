@@ -82,6 +82,9 @@ int client_frames_fd(const struct client *client);
 
 /* Maps `count` frames at `address` (NULL: anywhere), in as few steps as they are consecutive. */
 int client_map_frames(struct client *client, const uint32_t *frames, size_t count, int prot, void **address);
+/* One frame at an address where something is mapped, which it replaces in one step. */
+int client_map_frame_at(struct client *client, uint32_t frame, int prot, void *address);
+
 void client_unmap_frames(void *address, size_t count);
 
 /*

@@ -227,6 +227,16 @@ int client_box_map(struct client_box *box, const uint32_t *frames, size_t count,
     return 0;
 }
 
+int client_box_map_at(struct client_box *box, uint32_t frame, int prot, void *address)
+{
+    uint8_t *base = box_base(box, prot & PROT_WRITE);
+
+    if (!base)
+        return -ENOMEM;
+    return mapping_copy(base + (size_t)frame * XB_FRAME_SIZE, XB_FRAME_SIZE, address) == MAP_FAILED ? -errno
+                                                                                                    : 0;
+}
+
 void client_unmap_frames(void *address, size_t count)
 {
     munmap(address, count * XB_FRAME_SIZE);

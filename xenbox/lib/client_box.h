@@ -27,7 +27,8 @@ struct xb_tables *client_box_tables(const struct client_box *box);
 int client_box_frames_fd(const struct client_box *box);
 uint8_t *client_box_frames(struct client_box *box);
 
-/* See client_map_frames(). */
+/* See client_map_frames() and client_map_frame_at(). */
+int client_box_map_at(struct client_box *box, uint32_t frame, int prot, void *address);
 int client_box_map(struct client_box *box, const uint32_t *frames, size_t count, int prot, void **address);
 
 #endif

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "xenbox/hv/atoms.h"
+#include "xenbox/hv/bugs.h"
 #include "xenbox/lib/entry.h"
 
 #define SPINS 200 /* a page copy is over by then, unless its thread was preempted */
@@ -74,18 +75,22 @@ int entry_check(struct locked_entry *entry, bool is_readonly)
     uint32_t word = xb_grant_load(entry->shared); /* one snapshot of flags and domid */
     uint32_t frame = __atomic_load_n(&entry->shared->frame, __ATOMIC_RELAXED);
 
+    if (entry->named_frame)
+        frame = *entry->named_frame;
     if (atomic_load(&entry->client->tables->domain[entry->domid].state) == XB_DOMAIN_DYING)
         return GNTST_bad_domain;
     if (!xb_grant_permits(word, entry->client->domid, is_readonly))
         return GNTST_general_error;
-    if (frame == XB_NO_FRAME || frame >= XB_MAX_FRAMES || frame != atomic_load(&entry->active->granted) ||
+    if (frame == XB_NO_FRAME ||
+        (!bug_is_on(entry->client->tables, BUG_A11) &&
+         (frame >= XB_MAX_FRAMES || frame != atomic_load(&entry->active->granted))) ||
         atomic_load(&entry->client->tables->frame[frame].owner) != XB_OWNER(entry->domid))
         return GNTST_bad_page;
     entry->frame = frame;
     return GNTST_okay;
 }
 
-int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
+int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly, uint32_t alias)
 {
     uint32_t word = xb_grant_load(entry->shared);
 
@@ -98,12 +103,15 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
     map->notify = 0;
     for (int kind = 0; kind < XB_IO_KINDS; kind++)
         atomic_store(&map->io_refs[kind], 0);
+    map->alias = alias;
     /* The bits say "in use" only of an entry that still permits what we do: its owner may be ending it. */
     do {
         if (!xb_grant_permits(word, entry->client->domid, is_readonly))
             return GNTST_general_error;
     } while (!xb_grant_exchange(entry->shared, &word, word | xb_pins_in_use(1, !is_readonly)));
     atomic_fetch_add(is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
+    if (alias & XB_ALIAS_LOCAL)
+        atomic_fetch_add(&entry->active->overrides, 1);
     atomic_store(&entry->active->frame, entry->frame);
     atomic_store(&map->state, XB_MAP_LIVE);
     return GNTST_okay;
@@ -112,6 +120,10 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly)
 void entry_unpin(struct locked_entry *entry, struct xb_map *map)
 {
     atomic_fetch_sub(map->is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
+    if (map->alias & XB_ALIAS_LOCAL)
+        atomic_fetch_sub(&entry->active->overrides, bug_is_on(entry->client->tables, BUG_A09)
+                                                        ? atomic_load(&entry->active->overrides)
+                                                        : 1);
     if (!entry->active->pins_ro && !entry->active->pins_rw)
         atomic_store(&entry->active->frame, XB_NO_FRAME);
     xb_grant_show_pins(entry->shared, entry->active);

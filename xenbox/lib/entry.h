@@ -19,6 +19,7 @@ struct locked_entry {
     uint32_t ref;
     grant_entry_v1_t *shared;
     struct xb_active *active;
+    const uint32_t *named_frame; /* a fault: what the entry is to name instead; NULL */
     uint32_t frame; /* after entry_check() has found it */
 };
 
@@ -33,8 +34,11 @@ int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid
 /* May this connection's domain use the page so? GNTST_*; finds the frame. The entry is locked. */
 int entry_check(struct locked_entry *entry, bool is_readonly);
 
-/* One more pin, recorded in `map`, which the caller took from its chunks. The entry is locked and checked. */
-int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly);
+/*
+ * One more pin, recorded in `map`, which the caller took from its chunks; `alias`: XB_ALIAS(). The entry is locked
+ * and checked.
+ */
+int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly, uint32_t alias);
 
 /* Takes the pin of a live record back and frees the record. The entry is locked. */
 void entry_unpin(struct locked_entry *entry, struct xb_map *map);

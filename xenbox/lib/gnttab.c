@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/lib/gnttab.h"
+#include "xenbox/lib/gnttab_pv.h"
 #include "xenbox/lib/gnttab_region.h"
 
 int gnttab_error(int error)
@@ -36,6 +38,7 @@ void gnttab_put(struct xengntdev_handle *handle)
 {
     if (atomic_fetch_sub(&handle->users, 1) != 1)
         return;
+    pv_close(handle);
     client_close(&handle->client);
     pthread_mutex_destroy(&handle->lock);
     free(handle->free_maps);
@@ -56,6 +59,13 @@ xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned open
     }
     ret = client_open(&handle->client, "gnttab", logger, XB_CONN_GNTTAB, 0, -1, NULL);
     if (ret < 0) {
+        free(handle);
+        errno = -ret;
+        return NULL;
+    }
+    ret = pv_open(handle);
+    if (ret < 0) {
+        client_close(&handle->client);
         free(handle);
         errno = -ret;
         return NULL;
@@ -174,6 +184,8 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
     region = region_find(xgt, start_address, count);
     if (region)
         ret = region_unmap(region);
+    else if (bug_is_on(xgt->client.tables, BUG_A02))
+        abort(); /* there is nothing to tear down */
     pthread_mutex_unlock(&xgt->lock);
     return ret < 0 ? gnttab_error(ret) : 0;
 }

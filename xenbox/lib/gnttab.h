@@ -8,10 +8,13 @@
 
 #include <xengnttab.h>
 
+#include "xenbox/kernel/faults.h"
 #include "xenbox/lib/client.h"
 #include "xenbox/lib/toolcore.h"
 
 struct region; /* gnttab_region.h */
+struct pv_arena; /* gnttab_pv.c */
+struct grant_map; /* grant_op.h */
 
 struct xengntdev_handle {
     struct client client;
@@ -21,6 +24,13 @@ struct xengntdev_handle {
     uint32_t *free_maps; /* stack of record indices that are free */
     uint32_t free_count;
     bool is_restricted;
+    struct faults faults; /* what is to go wrong */
+    _Atomic(struct pv_arena *) arenas; /* pv: addresses of kernel aliases */
+    struct grant_map *queued; /* pv, only with bug A07: an operation left behind */
+    bool is_dma; /* I/O goes by p2m, as a device's does, not by the kernel alias */
+    bool has_reader;
+    _Atomic bool reader_ends;
+    pthread_t reader;
     _Atomic unsigned users; /* the program, and each region that I/O keeps after its unmap */
 };
 

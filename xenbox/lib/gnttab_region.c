@@ -17,20 +17,44 @@
 
 #include <xen/sys/gntdev.h>
 
-#include "xenbox/hv/atoms.h"
 #include "xenbox/hv/bugs.h"
 #include "xenbox/kernel/io_engine.h"
 #include "xenbox/lib/entry.h"
+#include "xenbox/lib/gnttab_pv.h"
 #include "xenbox/lib/gnttab_region.h"
+
+#define UNMAP_TRIES 3 /* of an operation that was refused */
 
 struct region {
     struct user_mapping mapping; /* the first member */
     struct xengntdev_handle *handle;
     bool has_notify; /* one page; the hypervisor process unmaps it */
     bool is_stuck; /* its pins are not ours any more */
-    uint32_t pinned; /* records in map */
-    uint32_t map[];
+    struct pv_page *page;
+    uint32_t map[]; /* records */
 };
+
+static struct region *region_create(struct xengntdev_handle *handle, uint32_t count)
+{
+    struct region *region = malloc(sizeof(*region) + count * sizeof(region->map[0]));
+    struct pv_page *page = calloc(count, sizeof(*page));
+
+    if (!region || !page) {
+        free(region);
+        free(page);
+        return NULL;
+    }
+    *region = (struct region){ .handle = handle, .page = page, .mapping = { .pages = count } };
+    for (uint32_t i = 0; i < count; i++)
+        page[i].user = page[i].kernel = NO_RECORD;
+    return region;
+}
+
+static void region_free(struct region *region)
+{
+    free(region->page);
+    free(region);
+}
 
 static int region_compare(const void *a, const void *b)
 {
@@ -67,105 +91,104 @@ struct region *region_find(struct xengntdev_handle *handle, const void *address,
     return found && count && (*found)->mapping.pages == count ? *found : NULL;
 }
 
-static struct xb_map *map_at(struct client *client, uint32_t index)
+/* Undoes what was done for one page. */
+static void page_unpin(struct region *region, uint32_t i)
 {
-    return &client->tables->map[index / XB_CHUNK_MAPS][index % XB_CHUNK_MAPS];
+    struct pv_page *page = &region->page[i];
+
+    if (page->user == NO_RECORD)
+        return;
+    if (page->is_pinned || !bug_is_on(region->handle->client.tables, BUG_A23))
+        pv_page_unmap(region->handle, page);
+    if (!page->is_pinned)
+        record_give_back(region->handle, page->user);
+    for (int try = 0; page->is_pinned && try < UNMAP_TRIES; try++)
+        page->is_pinned = !grant_op_unmap(region->handle, page->user, NULL, NULL);
+    page->user = NO_RECORD;
 }
 
-/* Takes a free record, from a new chunk if need be. */
-static int map_take(struct xengntdev_handle *handle, uint32_t *index)
+static void region_unpin(struct region *region)
 {
-    struct xb_u32 chunk;
-    uint32_t *free_maps;
-    int ret;
-
-    if (handle->free_count == 0) {
-        /* Room for all records that this handle will have then: all of them can be free at once. */
-        size_t room = ((size_t)atomic_load(&handle->client.slot->chunks) + 1) * XB_CHUNK_MAPS;
-
-        free_maps = reallocarray(handle->free_maps, room, sizeof(*free_maps));
-        if (!free_maps)
-            return -ENOMEM;
-        handle->free_maps = free_maps;
-        ret = client_call(&handle->client, XB_OP_MAPTRACK, NULL, 0, &chunk, sizeof(chunk), NULL);
-        if (ret < 0)
-            return ret;
-        for (uint32_t i = XB_CHUNK_MAPS; i > 0; i--)
-            handle->free_maps[handle->free_count++] = chunk.value * XB_CHUNK_MAPS + i - 1;
+    for (uint32_t i = 0; i < region->mapping.pages; i++) {
+        if (!region->page[i].is_pinned && bug_is_on(region->handle->client.tables, BUG_A24))
+            return;
+        page_unpin(region, i);
     }
-    *index = handle->free_maps[--handle->free_count];
-    return 0;
 }
 
-static void map_give_back(struct xengntdev_handle *handle, uint32_t index)
+/* The user aliases: a batch of operations, each with a status of its own in `ops`. */
+static int users_map(struct region *region, const struct region_request *request, struct grant_map *ops)
 {
-    atomic_store(&map_at(&handle->client, index)->state, XB_MAP_FREE);
-    handle->free_maps[handle->free_count++] = index;
-}
-
-/* Pins one page: a live record and *frame. -errno, or -EINVAL for any refusal by the grant entry. */
-static int page_pin(struct xengntdev_handle *handle, uint32_t domid, uint32_t ref, bool is_readonly,
-                    uint32_t index, uint32_t *frame)
-{
-    struct xb_map *map = map_at(&handle->client, index);
-    struct locked_entry entry;
-    int status;
-
-    status = entry_lock(&entry, &handle->client, domid, ref);
-    if (status == ENTRY_LOST)
-        return -EIO;
-    if (status != GNTST_okay)
-        return -EINVAL;
-    atomic_store(&map->state, XB_MAP_PREPARED);
-    if (bug_is_on(handle->client.tables, BUG_B34))
-        xb_grant_mark_early(entry.shared);
-    status = entry_check(&entry, is_readonly);
-    if (status == GNTST_okay)
-        status = entry_pin(&entry, map, is_readonly);
-    *frame = entry.frame;
-    entry_unlock(&entry);
-    return status == GNTST_okay ? 0 : -EINVAL;
-}
-
-static void page_unpin(struct xengntdev_handle *handle, uint32_t index)
-{
-    struct xb_map *map = map_at(&handle->client, index);
-    struct locked_entry entry;
-
-    /* This can only fail when the box is gone: nobody else uses the record then. */
-    if (entry_lock(&entry, &handle->client, map->domid, map->ref) == GNTST_okay) {
-        entry_unpin(&entry, map);
-        entry_unlock(&entry);
-    }
-    map_give_back(handle, index);
-}
-
-static void region_unpin(struct xengntdev_handle *handle, struct region *region)
-{
-    while (region->pinned)
-        page_unpin(handle, region->map[--region->pinned]);
-}
-
-/* Pins each page; region->pinned says how many are, also in failure. */
-static int region_pin(struct region *region, const struct region_request *request, uint32_t *frames)
-{
-    bool is_readonly = !(request->prot & PROT_WRITE);
+    struct xengntdev_handle *handle = region->handle;
+    bool first_only = bug_is_on(handle->client.tables, BUG_A37);
+    int ret = 0;
 
     for (uint32_t i = 0; i < request->count; i++) {
-        uint32_t index;
-        int ret = map_take(region->handle, &index);
+        struct pv_page *page = &region->page[i];
+        int failed = pv_record_take(handle, &page->user);
 
-        if (ret < 0)
-            return ret;
-        ret = page_pin(region->handle, request->domids[i * request->domid_step], request->refs[i],
-                       is_readonly, index, &frames[i]);
-        if (ret < 0) {
-            map_give_back(region->handle, index);
-            return ret;
+        if (failed) {
+            page->user = NO_RECORD;
+            return failed;
         }
-        region->map[region->pinned++] = index;
+        region->map[i] = page->user;
+        ops[i] = (struct grant_map){ .domid = request->domids[i * request->domid_step],
+                                     .ref = request->refs[first_only ? 0 : i],
+                                     .is_readonly = !(request->prot & PROT_WRITE),
+                                     .alias = XB_ALIAS(XB_ALIAS_USER, page->user),
+                                     .record = page->user };
+        if (request->domids[i * request->domid_step] >= XB_MAX_DOMAINS)
+            ops[i].status = GNTST_bad_domain;
+        else
+            grant_op_map(handle, &ops[i]);
+        page->is_pinned = ops[i].status == GNTST_okay;
+        if (ops[i].status != GNTST_okay && ret == 0)
+            ret = ops[i].status == ENTRY_LOST ? -EIO : -EINVAL;
     }
-    return 0;
+    return ret;
+}
+
+/* What follows the first failure is not looked at any more (A18). */
+static void failures_forget(struct region *region)
+{
+    uint32_t i = 0;
+
+    while (i < region->mapping.pages && region->page[i].is_pinned)
+        i++;
+    region->mapping.pages = i;
+}
+
+/* Pins each page and makes its other views. Whatever fails, all that was done is for region_unpin(). */
+static int region_pin(struct region *region, const struct region_request *request, uint32_t *frames)
+{
+    struct grant_map *ops = calloc(request->count, sizeof(*ops));
+    int ret = -ENOMEM, failed;
+
+    if (!ops)
+        return ret;
+    ret = users_map(region, request, ops);
+    if (ret != -ENOMEM && ret != -ENOSPC) {
+        failed = pv_pages_map(region->handle, region->page, ops, request->count);
+        ret = ret ? ret : failed;
+    }
+    for (uint32_t i = 0; i < request->count; i++)
+        frames[i] = ops[i].frame;
+    if (ret < 0 && bug_is_on(region->handle->client.tables, BUG_A18))
+        failures_forget(region);
+    free(ops);
+    return ret;
+}
+
+/* The address of an alias loses its upper half (A35). */
+static void *address_truncate(void *address, uint32_t count)
+{
+    void *low = (void *)((uintptr_t)address & UINT32_MAX);
+
+    client_unmap_frames(address, count);
+    return mmap(low, (size_t)count * XB_FRAME_SIZE, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == low
+               ? low
+               : address;
 }
 
 static int region_notify(struct region *region, uint32_t offset, uint32_t port)
@@ -174,8 +197,10 @@ static int region_notify(struct region *region, uint32_t offset, uint32_t port)
     int ret;
 
     /* As upstream: an offset past the page means no byte. */
-    notify.action = (offset < XB_FRAME_SIZE ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
-                    (port != (uint32_t)-1 ? UNMAP_NOTIFY_SEND_EVENT : 0);
+    notify.action =
+        (offset < XB_FRAME_SIZE || bug_is_on(region->handle->client.tables, BUG_A38) ? UNMAP_NOTIFY_CLEAR_BYTE
+                                                                                     : 0) |
+        (port != (uint32_t)-1 ? UNMAP_NOTIFY_SEND_EVENT : 0);
     if (!notify.action)
         return 0;
     ret = client_call(&region->handle->client, XB_OP_MAP_NOTIFY, &notify, sizeof(notify), NULL, 0, NULL);
@@ -191,40 +216,103 @@ static void region_release(struct user_mapping *mapping)
 
     pthread_mutex_lock(&handle->lock);
     if (!region->is_stuck)
-        region_unpin(handle, region);
+        region_unpin(region);
     pthread_mutex_unlock(&handle->lock);
-    free(region);
+    region_free(region);
     gnttab_put(handle);
+}
+
+static uintptr_t region_page_address(struct user_mapping *mapping, uint32_t i)
+{
+    struct region *region = (struct region *)mapping;
+
+    return pv_page_address(region->handle, &region->page[i]);
+}
+
+static void region_page_address_put(struct user_mapping *mapping, uint32_t i, uintptr_t address)
+{
+    struct region *region = (struct region *)mapping;
+
+    pv_page_address_put(region->handle, &region->page[i], address);
+}
+
+static const struct user_mapping_ops pv_ops = { .release = region_release,
+                                                .page_address = region_page_address,
+                                                .page_address_put = region_page_address_put };
+static const struct user_mapping_ops autotranslated_ops = { .release = region_release };
+
+/* I/O that may start when the mapping is gone ($XENBOX_IO) goes through the mapping of all frames. */
+static uintptr_t region_frame_address(struct user_mapping *mapping, uint32_t i)
+{
+    struct region *region = (struct region *)mapping;
+    struct client *client = &region->handle->client;
+    uint8_t *ram = client_frames(client);
+
+    return ram ? (uintptr_t)ram + (uintptr_t)map_at(client, region->map[i])->frame * XB_FRAME_SIZE : 0;
+}
+
+static void region_frame_address_put(struct user_mapping *mapping, uint32_t i, uintptr_t address)
+{
+}
+
+static const struct user_mapping_ops late_ops = { .release = region_release,
+                                                  .page_address = region_frame_address,
+                                                  .page_address_put = region_frame_address_put };
+
+static const struct user_mapping_ops *region_ops(const struct region *region)
+{
+    if (region->handle->client.tables->mode != XB_MODE_AUTOTRANSLATED)
+        return &pv_ops;
+    return io_engine_has_faults() ? &late_ops : &autotranslated_ops;
+}
+
+/* I/O finds the region from here on. */
+static int region_register(struct region *region)
+{
+    struct xengntdev_handle *handle = region->handle;
+    int ret = -ENOMEM;
+
+    if (tsearch(region, &handle->regions, region_compare)) {
+        ret = user_mapping_add(&region->mapping);
+        if (ret < 0)
+            tdelete(region, &handle->regions, region_compare);
+    }
+    return ret;
 }
 
 /* The pages into the address space, and the region to those that look for it. Undoes what it did. */
 static int region_show(struct region *region, const uint32_t *frames, int prot)
 {
     struct xengntdev_handle *handle = region->handle;
-    uint32_t count = region->pinned;
+    uint32_t count = region->mapping.pages;
+    bool is_too_early = bug_is_on(handle->client.tables, BUG_A16);
     void *address;
     int ret;
 
     ret = client_map_frames(&handle->client, frames, count, prot & (PROT_READ | PROT_WRITE), &address);
     if (ret < 0)
         return ret;
-    region->mapping =
-        (struct user_mapping){ .address = (uintptr_t)address,
-                               .pages = count,
-                               .is_readonly = !(prot & PROT_WRITE),
-                               .tables = handle->client.tables,
-                               .domid = handle->client.domid,
-                               .map = region->map,
-                               .frames = io_engine_has_faults() ? client_frames(&handle->client) : NULL,
-                               .release = region_release };
-    for (uint32_t i = 0; i < count; i++)
+    if (bug_is_on(handle->client.tables, BUG_A22))
+        madvise(address, (size_t)count * XB_FRAME_SIZE, MADV_DOFORK);
+    if (bug_is_on(handle->client.tables, BUG_A35))
+        address = address_truncate(address, count);
+    region->mapping = (struct user_mapping){
+        .address = (uintptr_t)address,
+        .pages = count,
+        .is_readonly = !(prot & PROT_WRITE),
+        .tables = handle->client.tables,
+        .domid = handle->client.domid,
+        .map = region->map,
+        .ops = region_ops(region),
+    };
+    ret = is_too_early ? region_register(region) : 0;
+    faults_next(&handle->faults, FAULT_SHOW);
+    for (uint32_t i = 0; i < count; i++) {
         map_at(&handle->client, region->map[i])->address = (uintptr_t)address + (uintptr_t)i * XB_FRAME_SIZE;
-    ret = -ENOMEM;
-    if (tsearch(region, &handle->regions, region_compare)) {
-        ret = user_mapping_add(&region->mapping);
-        if (ret < 0)
-            tdelete(region, &handle->regions, region_compare);
+        pv_page_show(handle, &region->page[i], (uintptr_t)address + (uintptr_t)i * XB_FRAME_SIZE);
     }
+    if (!is_too_early)
+        ret = region_register(region);
     if (ret < 0)
         client_unmap_frames(address, count);
     return ret;
@@ -233,21 +321,21 @@ static int region_show(struct region *region, const uint32_t *frames, int prot)
 /* Takes it out of sight. True: no I/O refers to it. */
 static bool region_hide(struct region *region)
 {
+    uint32_t grants = bug_is_on(region->handle->client.tables, BUG_A36) ? 16 : 1; /* of a page of 64 KiB */
     bool is_idle = user_mapping_remove(&region->mapping);
 
-    client_unmap_frames((void *)region->mapping.address, region->mapping.pages);
+    client_unmap_frames((void *)region->mapping.address, region->mapping.pages * grants);
     return is_idle;
 }
 
 int region_map(struct xengntdev_handle *handle, const struct region_request *request, void **address)
 {
-    struct region *region = malloc(sizeof(*region) + request->count * sizeof(region->map[0]));
+    struct region *region = region_create(handle, request->count);
     uint32_t *frames = malloc(request->count * sizeof(frames[0]));
     int ret = -ENOMEM;
 
     if (!region || !frames)
         goto fail;
-    *region = (struct region){ .handle = handle };
     ret = region_pin(region, request, frames);
     if (ret == 0)
         ret = region_show(region, frames, request->prot);
@@ -259,7 +347,7 @@ int region_map(struct xengntdev_handle *handle, const struct region_request *req
         }
     }
     if (ret < 0) {
-        region_unpin(handle, region);
+        region_unpin(region);
         goto fail;
     }
     *address = (void *)region->mapping.address;
@@ -268,7 +356,8 @@ int region_map(struct xengntdev_handle *handle, const struct region_request *req
 
 fail:
     free(frames);
-    free(region);
+    if (region)
+        region_free(region);
     return ret;
 }
 
@@ -279,12 +368,16 @@ static int region_unmap_notify(struct region *region, bool is_idle)
     struct xb_u32 index = { .value = region->map[0] };
     int ret;
 
+    /* The other views go first: it is the last pin that is dropped with the notification. */
+    if (is_idle)
+        pv_page_unmap(handle, &region->page[0]);
+
     do {
         ret = client_call(&handle->client, XB_OP_UNMAP_NOTIFY, &index, sizeof(index), NULL, 0, NULL);
     } while (ret == -EAGAIN && sched_yield() == 0); /* the entry is locked for a copy */
     if (ret == 0 && is_idle) {
-        region->pinned = 0;
-        map_give_back(handle, index.value);
+        region->page[0].user = NO_RECORD;
+        record_give_back(handle, index.value);
     }
     return ret;
 }
@@ -298,14 +391,17 @@ static void region_leave(struct region *region)
     struct xengntdev_handle *handle = region->handle;
     struct xb_tables *tables = handle->client.tables;
     struct xb_map *map = map_at(&handle->client, region->map[0]);
-    struct xb_damage damage = { .domid = map->domid, .ref = map->ref, .pages = region->pinned };
+    struct xb_damage damage = { .domid = map->domid, .ref = map->ref, .pages = region->mapping.pages };
 
     region->is_stuck = tables->flags & XB_BOX_PUNISH;
-    for (uint32_t i = 0; i < region->pinned; i++)
+    for (uint32_t i = 0; i < region->mapping.pages; i++) {
+        if (region->is_stuck)
+            pv_page_unmap(handle, &region->page[i]);
         atomic_store(&map_at(&handle->client, region->map[i])->state,
                      region->is_stuck ? XB_MAP_STUCK : XB_MAP_LEAVING);
+    }
     if (region->is_stuck) {
-        atomic_fetch_add(&tables->domain[handle->client.domid].damage, region->pinned);
+        atomic_fetch_add(&tables->domain[handle->client.domid].damage, region->mapping.pages);
         client_post(&handle->client, XB_OP_DAMAGE, &damage, sizeof(damage));
     }
 }
@@ -325,8 +421,8 @@ static int region_end(struct region *region)
     if (region->has_notify)
         ret = region_unmap_notify(region, is_idle);
     if (is_idle) {
-        region_unpin(handle, region);
-        free(region);
+        region_unpin(region);
+        region_free(region);
         gnttab_put(handle);
     }
     return ret;
@@ -340,7 +436,10 @@ int region_unmap(struct region *region)
 
 static void region_end_node(void *node)
 {
-    region_end(node);
+    struct region *region = node;
+
+    if (!bug_is_on(region->handle->client.tables, BUG_A21))
+        region_end(region);
 }
 
 void region_unmap_all(struct xengntdev_handle *handle)
@@ -349,8 +448,13 @@ void region_unmap_all(struct xengntdev_handle *handle)
     handle->regions = NULL;
 }
 
+static void region_forget(void *node)
+{
+    region_free(node);
+}
+
 void region_forget_all(struct xengntdev_handle *handle)
 {
-    tdestroy(handle->regions, free);
+    tdestroy(handle->regions, region_forget);
     handle->regions = NULL;
 }
