@@ -237,6 +237,22 @@ static void test_no_more_maps_of_a_page_than_xen_counts(void **state)
     assert_nothing_left(f);
 }
 
+/* The shared half of an entry is its domain's to write: what is mapped is what was granted, or nothing. */
+static void test_entry_that_names_another_frame_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    grant_entry_v1_t *table = f->box.tool.tables->domain[f->guest].grant;
+    uint32_t refs[2], frame;
+    char *shared = xengntshr_share_pages(f->shr, 0, 2, refs, 1);
+
+    frame = table[refs[0]].frame;
+    table[refs[0]].frame = table[refs[1]].frame;
+    assert_map_fails(f, f->guest, refs[0], RW);
+    table[refs[0]].frame = frame;
+    assert_int_equal(xengntshr_unshare(f->shr, shared, 2), 0);
+    assert_nothing_left(f);
+}
+
 static void test_dmabufs_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -263,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_share_stops_at_the_limit, setup_small, grants_teardown),
         TEST(test_fork_does_not_share_maps),
         TEST(test_no_more_maps_of_a_page_than_xen_counts),
+        TEST(test_entry_that_names_another_frame_is_refused),
         TEST(test_dmabufs_are_refused),
     };
 

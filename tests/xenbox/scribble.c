@@ -88,7 +88,7 @@ static void scribble_port(void)
         atomic_store(&port->link, any());
         break;
     case 1:
-        atomic_store(&port->link, XB_LINK(below(5), some_domain(), below(PORTS)));
+        atomic_store(&port->link, XB_LINK(below(2) ? XB_PORT_INTERDOMAIN : below(5), some_domain(), below(8)));
         break;
     case 2:
         atomic_store(&port->word, any());

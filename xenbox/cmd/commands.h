@@ -14,5 +14,6 @@ extern const struct command command_attach;
 extern const struct command command_detach;
 extern const struct command command_dump;
 extern const struct command command_check;
+extern const struct command command_console;
 
 #endif

@@ -6,8 +6,8 @@
 #include "xenbox/cmd/commands.h"
 
 const struct command *cmd_table[] = {
-    &command_up,     &command_down,   &command_list, &command_domain, &command_run,
-    &command_attach, &command_detach, &command_dump, &command_check,  NULL,
+    &command_up,     &command_down, &command_list,  &command_domain,  &command_run, &command_attach,
+    &command_detach, &command_dump, &command_check, &command_console, NULL,
 };
 
 int main(int argc, char **argv)
