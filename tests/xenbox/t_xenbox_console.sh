@@ -45,4 +45,5 @@ watcher=$!
 wait_log "$XENBOX/console-1.log" "some/node"
 xenbox down "$BOX"
 unset XENBOX
+kill $watcher
 wait $watcher || :

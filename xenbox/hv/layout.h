@@ -228,7 +228,7 @@ struct xb_domain {
     _Atomic uint32_t port_top;
 
     /* Whole pages: xenforeignmemory_map_resource() maps them. */
-    _Alignas(XB_FRAME_SIZE) grant_entry_v1_t grant[XB_MAX_REFS]; /* flags, domid read and changed as one 32-bit atomic word */
+    _Alignas(XB_FRAME_SIZE) grant_entry_v1_t grant[XB_MAX_REFS]; /* flags and domid: one 32-bit atomic word */
     struct xb_active active[XB_MAX_REFS];
     struct xb_port port[XB_MAX_PORTS];
 };
