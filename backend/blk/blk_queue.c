@@ -22,6 +22,9 @@
 #include "backend/disk/engine.h"
 #include "backend/worker.h"
 
+#define STORM_EVENTS 16u /* in a row with nothing behind them */
+#define STORM_DELAY_US 5000
+
 #define QUEUE_BUDGET 128u /* requests that one pass takes before other queues get their turn */
 
 static void queue_break(struct blk_queue *queue)
@@ -192,6 +195,24 @@ static void queue_say_quiet(struct blk_queue *queue)
     on_quiet(queue);
 }
 
+/*
+ * A guest that goes on notifying with nothing behind it is heard late, so that its events cost the other guests of
+ * this worker next to nothing. What it asks for meanwhile is found with the next look, a few milliseconds later.
+ */
+static void queue_unmask(struct blk_queue *queue)
+{
+    static const struct timeval late = { .tv_usec = STORM_DELAY_US };
+
+    if (queue->idle_events > STORM_EVENTS) {
+        queue->idle_events =
+            STORM_EVENTS; /* the pass after the delay unmasks, the next such event waits again */
+        event_add(&queue->pass_event, &late);
+        return;
+    }
+    queue->is_masked = false;
+    channel_unmask(&queue->channel);
+}
+
 void blk_queue_pass(struct blk_queue *queue)
 {
     bool has_more = false;
@@ -199,7 +220,11 @@ void blk_queue_pass(struct blk_queue *queue)
     queue->is_passing = true;
     queue_answer(queue);
     for (unsigned int taken = 0; taken < QUEUE_BUDGET && can_take(queue); taken++) {
-        taken += queue_intake(queue);
+        const unsigned int count = queue_intake(queue);
+
+        taken += count;
+        if (count > 0)
+            queue->idle_events = 0;
         queue_answer(queue);
         has_more = can_take(queue) && (queue->replayed.first || queue_look(queue));
         if (!has_more)
@@ -216,8 +241,7 @@ void blk_queue_pass(struct blk_queue *queue)
     } else if (has_more) {
         queue_repost(queue);
     } else if (queue->is_masked && can_take(queue)) {
-        queue->is_masked = false;
-        channel_unmask(&queue->channel);
+        queue_unmask(queue);
     }
 }
 
@@ -231,6 +255,7 @@ void blk_queue_on_event(struct channel *channel)
     struct blk_queue *queue = (struct blk_queue *)((char *)channel - offsetof(struct blk_queue, channel));
 
     queue->counters.kicks_received++;
+    queue->idle_events++; /* until something is taken in */
     queue->is_masked = true;
     blk_queue_pass(queue);
 }

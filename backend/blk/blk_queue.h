@@ -71,6 +71,7 @@ struct blk_queue {
     struct poller_entry poll;
     struct event pass_event; /* not by reference: a start allocates nothing */
     struct spin spin;
+    unsigned int idle_events; /* that came since the last request */
     struct log_limit log_limit;
     struct queue_counters counters;
     unsigned int owed; /* taken from the ring and not answered */

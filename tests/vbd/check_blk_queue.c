@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -601,6 +603,103 @@ static void test_an_heir_is_quiet_after_what_it_inherited(void **state)
     stop(f, false);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* Catalogue G01. Seventeen events are heard at once, then one every 5 ms. */
+static void test_g01_an_event_storm_is_heard_late(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t began, lasted;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    event_base_loop(f->worker.base, EVLOOP_NONBLOCK);
+    began = now_us();
+    do {
+        for (int i = 0; i < 100; i++)
+            xenevtchn_notify(f->evtchn, f->port);
+        event_base_loop(f->worker.base, EVLOOP_NONBLOCK);
+        lasted = now_us() - began;
+    } while (lasted < 100000);
+    assert_true(f->queue.counters.kicks_received <= 17 + lasted / 5000 + 2);
+    put(f, BLKIF_OP_READ, 0, 0); /* and it is served on */
+    push(f);
+    expect(f, 1, BLKIF_RSP_OKAY);
+    assert_int_equal(f->queue.idle_events, 0);
+    stop(f, false);
+}
+
+#define GREEDY_REQUESTS 100000u
+
+/* A guest on another processor that always has another request. */
+static void *be_greedy(void *arg)
+{
+    struct fixture *f = arg;
+
+    while (f->front.req_prod_pvt < GREEDY_REQUESTS) {
+        const RING_IDX answered = *(volatile RING_IDX *)&f->page->rsp_prod;
+        int must_notify;
+
+        while (f->front.req_prod_pvt - answered < BLKIF_RING_SLOTS)
+            put(f, BLKIF_OP_READ, f->front.req_prod_pvt, 0);
+        f->page->rsp_event = answered + GREEDY_REQUESTS; /* it does not want to be told */
+        RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&f->front, must_notify);
+        if (must_notify)
+            xenevtchn_notify(f->evtchn, f->port);
+    }
+    return NULL;
+}
+
+struct bystander {
+    struct fixture *f;
+    struct event *event;
+    unsigned int turns;
+    RING_IDX before, worst;
+};
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval now;
+    struct bystander *other = arg;
+    const RING_IDX answered = other->f->queue.ring.native.rsp_prod_pvt;
+
+    if (answered - other->before > other->worst)
+        other->worst = answered - other->before;
+    other->before = answered;
+    other->turns++;
+    event_add(other->event, &now); /* as a queue that has more to do */
+}
+
+/* Between two turns of anybody else on the worker a queue answers a bounded number, however much its guest wants. */
+static void test_a_greedy_guest_gets_a_bounded_batch_a_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct bystander other = { .f = f };
+    struct disk *file = f->disk;
+    char reason[256];
+    pthread_t guest;
+
+    assert_int_equal(disk_open(&f->queue.disk, "mem:1M", false, 0, reason, sizeof(reason)), 0);
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    other.event = event_new(f->worker.base, -1, 0, on_turn, &other);
+    event_active(other.event, EV_TIMEOUT, 0);
+    assert_int_equal(pthread_create(&guest, NULL, be_greedy, f), 0);
+    while (f->queue.ring.native.rsp_prod_pvt < GREEDY_REQUESTS)
+        event_base_loop(f->worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    pthread_join(guest, NULL);
+    assert_true(other.worst <= 160);
+    assert_true(other.turns >= GREEDY_REQUESTS / 160);
+    event_free(other.event);
+    stop(f, false);
+    disk_close(f->queue.disk);
+    f->queue.disk = file;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -620,6 +719,8 @@ int main(void)
         TEST(test_a_quiet_queue_has_answered_and_waits),
         TEST(test_one_that_cannot_be_resumed_is_quiet_still),
         TEST(test_an_heir_is_quiet_after_what_it_inherited),
+        TEST(test_g01_an_event_storm_is_heard_late),
+        TEST(test_a_greedy_guest_gets_a_bounded_batch_a_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
