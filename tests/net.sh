@@ -61,9 +61,8 @@ host_up() {
 tap_start() {
     nsenter -t "$GUEST_NS" -n -- xenbox run -d "$DOM" -- xenfront net tap --tap=eth0 "$@" 0 >>"$SCRATCH/tap.log" 2>&1 &
     TAP=$!
-    wait_store "/local/domain/$DOM/device/vif/0/state" 4
-    wait_store "/local/domain/0/backend/vif/$DOM/0/state" 4
-    until guest_ns ip link show eth0 >/dev/null 2>&1; do
+    # It makes the device when it is connected.
+    until guest_ns ip link show eth0 up 2>/dev/null | grep -q .; do
         kill -0 "$TAP" || fail "xenfront net tap ended: $(cat "$SCRATCH/tap.log")"
     done
     guest_ns ip addr replace "$GUEST_IP/24" dev eth0

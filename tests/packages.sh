@@ -5,11 +5,13 @@
 
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake libtool pkg-config
     libxen-dev libevent-dev liburing-dev libaio-dev libjansson-dev"
-# Running a box: Debian's xenstored and its clients; mke2fs and e2fsck make and judge the images.
-PACKAGES_RUN="xen-utils-4.17 xenstore-utils e2fsprogs procps util-linux"
+# Running a box: Debian's xenstored and its clients; mke2fs and e2fsck make and judge the images; ip, ping, iperf3 and
+# busybox (its httpd and wget) make and load a network.
+PACKAGES_RUN="xen-utils-4.17 xenstore-utils e2fsprogs procps util-linux
+    iproute2 iputils-ping iperf3 busybox"
 # Judging: unit tests, a second compiler, and the programs of others that tests/interop/ and tests/bench/ meet.
 PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev xz-utils qemu-system-xen qemu-system-common
-    jq"
+    jq tshark passt socat"
 
 # Those of the named packages that are not installed, on one line.
 packages_missing() {
