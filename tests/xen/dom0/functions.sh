@@ -114,13 +114,13 @@ disk_line() {
 # backend_start, backend_stop, backend_line BACKEND [VDEV FILE]: what serves a guest's disk, for cases that compare.
 backend_start() {
     case $1 in
-    blkback) modprobe xen-blkback ;;
+    blkback | netback) modprobe "xen-$1" ;;
     xensplit) daemon_start "${@:2}" ;;
     esac
 }
 backend_stop() {
     case $1 in
-    blkback) until_true 20 modprobe -r xen-blkback ;;
+    blkback | netback) until_true 20 modprobe -r "xen-$1" ;;
     xensplit) daemon_kill ;;
     esac
 }
@@ -158,3 +158,38 @@ background() {
     "$@" > "/run/case/$name.log" 2>&1 &
     echo $! > "/run/case/$name.pid"
 }
+
+# bridge_up: a bridge for the guests' interfaces, as vif-bridge wants it; dom0 is 10.9.0.1 there.
+bridge_up() {
+    modprobe -a bridge tun
+    ip link add xenbr0 type bridge
+    ip addr add 10.9.0.1/24 dev xenbr0
+    ip link set xenbr0 up
+}
+
+# net_check_dom0 NAME: the other half of a guest's net_check: pings, and bulk both ways with the same bytes at both ends.
+net_check_dom0() {
+    local start sum
+    guest_expect "$1" 90 '^guest: net up'
+    ping -c 5 -W 5 10.9.0.2 | tee /run/case/ping.log
+    grep -q '0% packet loss' /run/case/ping.log || fail "$1: pings are lost: $(tail -n 2 /run/case/ping.log)"
+    dd if=/dev/urandom of=/run/case/to-guest bs=1M count=16 2>/dev/null
+    start=$(date +%s%N)
+    nc 10.9.0.2 5001 < /run/case/to-guest
+    figure "$1: to the guest $((16 * 1048576 / (($(date +%s%N) - start) / 1000 + 1))) MB/s"
+    sum=$(sha256sum < /run/case/to-guest)
+    guest_expect "$1" 90 '^sum-in: '
+    [ "$(guest_console "$1" | sed -n 's/^sum-in: //p')" = "$sum" ] || fail "$1: the guest got other bytes"
+    mkfifo /run/case/nc.hold # with an input at its end nc would close the connection
+    nc -l -p 5002 <> /run/case/nc.hold > /run/case/from-guest &
+    echo $! > /run/case/nc.pid
+    guest_expect "$1" 90 '^guest: sends'
+    start=$(date +%s%N)
+    until_true 90 nc_is_over || fail "$1: the guest's bytes do not come to an end"
+    figure "$1: from the guest $((16 * 1048576 / (($(date +%s%N) - start) / 1000 + 1))) MB/s"
+    guest_expect "$1" 90 '^sum-out: '
+    sum=$(sha256sum < /run/case/from-guest)
+    rm /run/case/nc.hold /run/case/nc.pid
+    [ "$(guest_console "$1" | sed -n 's/^sum-out: //p')" = "$sum" ] || fail "$1: dom0 got other bytes"
+}
+nc_is_over() { ! kill -0 "$(cat /run/case/nc.pid)"; }

@@ -22,6 +22,7 @@ case_clean() {
     done
     until_true 20 modprobe -r xen-blkback xen-netback
     until_true 20 is_not_mounted /disk
+    ip link del xenbr0
     rm -rf /run/case /run/xensplit /tmp/*
     xenstore-rm /local/domain/0/backend
 } >/dev/null 2>&1

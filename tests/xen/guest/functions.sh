@@ -93,3 +93,34 @@ disk_wait() {
     modprobe -a xen-blkfront crc32c_generic ext4
     until_true 30 test -b "/dev/$1" || fail "no /dev/$1 after 30 s"
 }
+
+# net_up linux|xenfront: eth0 with the kernel's own frontend, or with ours joined to a TAP. The guest is 10.9.0.2.
+net_up() {
+    if [ "$1" = linux ]; then
+        modprobe xen-netfront
+    else
+        xen_devices
+        modprobe tun
+        mkdir -p /dev/net
+        [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+        xenfront net tap --tap=eth0 0 > /tmp/tap.log 2>&1 &
+    fi
+    until_true 30 test -e /sys/class/net/eth0 || fail "no eth0: $(cat /tmp/tap.log 2>/dev/null)"
+    ip link set eth0 up
+    ip addr add 10.9.0.2/24 dev eth0
+}
+
+# net_check: what dom0's net_check_dom0 talks to.
+net_check() {
+    mkfifo /tmp/hold # with an input at its end nc would close the connection
+    nc -l -p 5001 <> /tmp/hold > /tmp/in &
+    receiver=$!
+    dd if=/dev/urandom of=/tmp/out bs=1M count=16 2>/dev/null
+    echo "guest: net up"
+    wait $receiver
+    echo "sum-in: $(sha256sum < /tmp/in)"
+    echo "guest: sends"
+    until_true 30 send_out || fail "nobody takes what the guest sends"
+    echo "sum-out: $(sha256sum < /tmp/out)"
+}
+send_out() { nc 10.9.0.1 5002 < /tmp/out; }

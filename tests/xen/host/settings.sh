@@ -25,6 +25,9 @@ conring_size=512k dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$X
 # (a host that is idle now may not stay so) and what others wait for each of the host's processors.
 : "${XEN_PATIENCE:=$(awk -v cpus="$(nproc)" '{ print 2 + int($1 / cpus) }' /proc/loadavg)}"
 
+# How often a bench compares its backends, one right after the other; the figures are medians over the rounds.
+: "${XEN_BENCH_ROUNDS:=2}"
+
 # Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case.
 XEN_BOOT_LIMIT=$((240 * XEN_PATIENCE))
 XEN_CASE_GRACE=$((60 * XEN_PATIENCE))
@@ -53,7 +56,7 @@ XEN_TOOLS_UNWANTED=${XEN_TOOLS_UNWANTED//$'\n'/}
 XEN_DOM0_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback virtio_pci
 virtio_blk virtio_console loop tun bridge ext4 crc32c_generic"
 XEN_GUEST_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkfront xen-netfront loop
-ext4 crc32c_generic"
+tun ext4 crc32c_generic"
 
 # Programs of dom0 that a guest has too, beside busybox and our own.
 XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck xenstore-read xenstore-write xenstore-ls xenstore-watch"
