@@ -74,9 +74,9 @@ static const struct setting {
       .offset = offsetof(struct config, engine_faults),
       .initial = "none",
       .is_option_only = true,
-      .help = "For tests: engines misbehave. none, or a list of short=N, again=N, error=N (every Nth transfer moves a part only, "
-              "is interrupted, fails), slow=US (completions come up to so much late), keep=US (for so long somebody "
-              "else refers to the pages)." },
+      .help = "For tests: engines misbehave. none, or a list of short=N, again=N, error=N (every Nth transfer moves "
+              "a part only, is interrupted, fails), slow=US (completions come up to so much late), keep=US (for so "
+              "long somebody else refers to the pages)." },
     { .name = "direct",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, direct),
@@ -91,6 +91,14 @@ static const struct setting {
       .help = "How data gets from and to the guests' pages. copy: the hypervisor copies. persistent: pages are mapped "
               "once and kept where the frontend offers it, else copied. auto: what is best here, persistent at "
               "present. map: pages are mapped and unmapped for each piece of data, for tests only." },
+    { .name = "mapped-io",
+      .type = SETTING_CHOICE,
+      .offset = offsetof(struct config, mapped_io),
+      .initial = "auto",
+      .choices = "auto|on|off",
+      .help = "Whether files are read and written straight to and from mapped pages of guests, without a copy. Only "
+              "with engine libaio, and a data method that maps. auto: where a try at the start, with a grant to this "
+              "domain itself, went right. on: without a try, for tests." },
     { .name = "persistent-pages",
       .type = SETTING_NUMBER,
       .offset = offsetof(struct config, persistent_pages),

@@ -18,6 +18,7 @@ enum engine_kind { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_LIBAIO };
 enum direct_mode { DIRECT_AUTO, DIRECT_ON, DIRECT_OFF };
 enum data_method_setting { DATA_METHOD_AUTO, DATA_METHOD_COPY, DATA_METHOD_PERSISTENT, DATA_METHOD_MAP };
 enum notify_mode { NOTIFY_EVENTS, NOTIFY_POLLING };
+enum mapped_io_setting { MAPPED_IO_AUTO, MAPPED_IO_ON, MAPPED_IO_OFF };
 enum exit_mode { EXIT_CLOSE, EXIT_KEEP };
 
 struct config {
@@ -29,6 +30,7 @@ struct config {
     char engine_faults[CONFIG_PATH_MAX]; /* for tests: disk/faults.h */
     unsigned int direct; /* enum direct_mode: O_DIRECT */
     unsigned int data_method; /* enum data_method_setting */
+    unsigned int mapped_io; /* enum mapped_io_setting */
     unsigned int persistent_pages; /* that may be kept mapped, of all devices together */
     unsigned int on_exit; /* enum exit_mode: what SIGTERM does to connected devices */
     unsigned int exit_timeout_s; /* how long a drain may take; 0: for ever */

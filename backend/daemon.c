@@ -21,7 +21,9 @@
 #include "backend/device_queue.h"
 #include "backend/device_table.h"
 #include "backend/domain.h"
+#include "backend/disk/engine.h"
 #include "backend/grant_cache.h"
+#include "backend/mapped_io.h"
 #include "backend/offload.h"
 #include "backend/ready.h"
 #include "backend/run_dir.h"
@@ -182,6 +184,17 @@ static int start_toolstack(void)
     return toolstack_start(self.base);
 }
 
+/* Before the first device. Without it data is copied. */
+static int start_mapped_io(void)
+{
+    char *domid = daemon_xs() ? xs_read(daemon_xs(), XBT_NULL, "domid", NULL) : NULL;
+
+    mapped_io_probe(engine_name(worker_get(0)->engine), domid ? (uint16_t)strtoul(domid, NULL, 10) : 0,
+                    config_get()->run_dir);
+    free(domid);
+    return 0;
+}
+
 /* Devices are served with and without it: what went wrong is in the log. */
 static int start_control(void)
 {
@@ -205,6 +218,7 @@ static const struct room {
     { "slots", NULL, slots_stop, "" },
     { "device queue", start_queue, device_queue_stop, "" },
     { "store", start_toolstack, toolstack_stop, "" },
+    { "I/O on mapped grants", start_mapped_io, NULL, "" },
     { "control socket", start_control, ctl_stop, "" },
 };
 #define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))

@@ -25,6 +25,7 @@ struct queue_counters {
     uint64_t errors; /* answered with anything else */
     uint64_t kicks_received; /* events */
     uint64_t kicks_sent; /* notifications */
+    uint64_t loans; /* transfers straight to and from the guest's pages */
 };
 
 /* The same for a network queue; tx is what the guest sends. */
@@ -75,6 +76,8 @@ struct device_report {
     const char *engine;
     const char *data_method;
     const char *data_method_reason;
+    bool has_mapped_io; /* the kernel's I/O goes straight to mapped pages */
+    const char *mapped_io_reason;
     const char *abi;
     uint64_t ring_ref;
     uint64_t frontend_port;

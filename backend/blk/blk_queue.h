@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <event2/event_struct.h>
 
+#include "backend/blk/blk_loan.h"
 #include "backend/blk/blk_request.h"
 #include "backend/channel.h"
 #include "backend/device_report.h"
@@ -46,6 +47,8 @@ struct blk_queue {
     enum grant_io_method method;
     const char *method_reason; /* a literal */
     bool is_polled; /* looked at all the time; the guest need not notify. May be changed while quiet */
+    bool may_borrow; /* I/O may go straight to mapped pages (blk_loan.h) */
+    const char *borrow_reason; /* stays valid */
     bool is_void; /* the disk has no data: requests are checked and answered */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
@@ -67,6 +70,9 @@ struct blk_queue {
     struct blkif_ring ring;
     struct inflight inflight;
     struct grant_io grants;
+    struct blk_loan *loans; /* BLKIF_RING_SLOTS; NULL: none is taken */
+    struct blk_loan *loan_memory; /* the same, kept from start to start */
+    uint32_t loan_align_bytes;
     struct buffer_waiter waiter;
     struct poller_entry poll;
     struct event pass_event; /* not by reference: a start allocates nothing */

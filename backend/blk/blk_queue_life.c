@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <event2/event.h>
@@ -30,15 +31,19 @@ void blk_queue_clear(struct blk_queue *queue)
 {
     const struct grant_io grants = queue->grants;
     const struct log_limit log_limit = queue->log_limit; /* or a guest that reconnects could say more */
+    struct blk_loan *const loans = queue->loan_memory;
 
     memset(queue, 0, sizeof(*queue));
     queue->grants = grants;
     queue->log_limit = log_limit;
+    queue->loan_memory = loans;
 }
 
 void blk_queue_fini(struct blk_queue *queue)
 {
     grant_io_fini(&queue->grants);
+    free(queue->loan_memory);
+    queue->loan_memory = queue->loans = NULL;
 }
 
 static void on_buffer(struct buffer_waiter *waiter)
@@ -159,6 +164,21 @@ static int queue_bind(struct blk_queue *queue, struct worker *worker)
     return ret;
 }
 
+static int queue_make_loans(struct blk_queue *queue)
+{
+    const struct disk_geometry *geometry = disk_geometry(queue->disk);
+
+    if (!queue->may_borrow)
+        return 0;
+    if (!queue->loan_memory)
+        queue->loan_memory = calloc(BLKIF_RING_SLOTS, sizeof(*queue->loan_memory));
+    if (!queue->loan_memory)
+        return -ENOMEM;
+    queue->loans = queue->loan_memory;
+    queue->loan_align_bytes = geometry->memory_align_bytes ? geometry->memory_align_bytes : BLKIF_GRANT_BYTES;
+    return 0;
+}
+
 int blk_queue_start(struct blk_queue *queue)
 {
     const struct inflight_identity *identity = &queue->identity;
@@ -172,6 +192,8 @@ int blk_queue_start(struct blk_queue *queue)
     event_assign(&queue->pass_event, worker->base, -1, 0, blk_queue_on_pass, queue);
     ret =
         grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
+    if (ret == 0)
+        ret = queue_make_loans(queue);
     if (ret) {
         blk_queue_say(queue, "no memory for a queue");
         goto fail;

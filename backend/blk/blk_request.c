@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/blk/blk_loan.h"
 #include "backend/blk/blk_queue.h"
 #include "backend/disk/engine.h"
 #include "backend/worker.h"
@@ -37,6 +38,7 @@ bool blk_request_accept(struct blk_request *request)
     request->error = 0;
     request->data = NULL;
     request->is_window = false;
+    request->is_loan = false;
     request->verdict = blkif_command_check(command, &queue->limits);
     if (request->verdict != BLKIF_VERDICT_OK)
         return true;
@@ -52,6 +54,8 @@ bool blk_request_accept(struct blk_request *request)
         return true;
     request->data = disk_window(queue->disk, io->op, io->offset_bytes, io->length_bytes);
     request->is_window = request->data != NULL;
+    if (!request->data && queue->loans && blk_loan_take(request))
+        return true;
     if (!request->data)
         request->data = buffer_pool_take(engine_buffers(queue->worker->engine), &queue->waiter);
     request->iov.iov_base = request->data;
@@ -155,6 +159,7 @@ int16_t blk_request_finish(struct blk_request *request)
     const struct blkif_command *command = &request->record->command;
     struct blk_queue *queue = request->queue;
 
+    blk_loan_give(request);
     if (request->data && !request->is_window)
         buffer_pool_give(engine_buffers(queue->worker->engine), request->data);
     request->data = NULL;

@@ -24,6 +24,7 @@ struct blk_request {
     struct inflight_record *record;
     struct blk_request *next;
     void *data; /* a buffer of the pool, or the disk's window; NULL: no data */
+    bool is_loan; /* the I/O goes to the guest's own pages (blk_loan.h) */
     bool is_window; /* data is the disk itself: no I/O follows */
     enum blkif_verdict verdict;
     int error; /* sticky: 0 or the first failure */

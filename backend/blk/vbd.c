@@ -23,6 +23,8 @@
 #include "backend/daemon.h"
 #include "backend/data_method.h"
 #include "backend/disk/disk.h"
+#include "backend/disk/engine.h"
+#include "backend/mapped_io.h"
 #include "backend/offload.h"
 #include "backend/slot.h"
 #include "backend/worker.h"
@@ -230,6 +232,8 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     queue->on_broken = on_broken;
     queue->on_stopped = on_stopped;
     vbd->worker = queue->worker = worker_take_queue();
+    queue->may_borrow =
+        mapped_io_choose(engine_name(queue->worker->engine), queue->method, geometry->is_file, &queue->borrow_reason);
     vbd->has_queue = true;
     return 0;
 }

@@ -71,6 +71,7 @@ static const struct field {
     FIELD(PART_QUEUE, FIELD_NUMBER, worker),
     FIELD(PART_QUEUE, FIELD_LITERAL, engine),
     FIELD(PART_QUEUE, FIELD_LITERAL, data_method),
+    FIELD(PART_QUEUE, FIELD_FACT, has_mapped_io),
     FIELD(PART_QUEUE, FIELD_LITERAL, abi),
     FIELD(PART_QUEUE, FIELD_NUMBER, ring_ref),
     FIELD(PART_QUEUE, FIELD_NUMBER, frontend_port),
@@ -107,6 +108,7 @@ static const struct field {
     NET_COUNTER(port_refused),
     { "kicks_received", PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.kicks_received) },
     { "kicks_sent", PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.kicks_sent) },
+    { "loans", PART_FIGURES, FIELD_NUMBER, offsetof(struct device_report, counters.loans) },
 };
 
 #define FIELD_COUNT (sizeof(fields_known) / sizeof(fields_known[0]))

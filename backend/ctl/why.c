@@ -88,7 +88,8 @@ json_t *command_why(const struct survey *survey)
 {
     static const char *const fields[] = { "device",      "state",        "frontend_state",  "waits_for",
                                           "target",      "disk_kind",    "engine",          "is_direct",
-                                          "data_method", "pages_mapped", "mapping_refusal", "last_error",
+                                          "data_method", "has_mapped_io", "pages_mapped", "mapping_refusal",
+                                          "last_error",
                                           NULL };
     const struct device_report *report = &survey->devices[0];
     json_t *object;
@@ -97,6 +98,8 @@ json_t *command_why(const struct survey *survey)
         return why_vif(report);
     object = device_json(report, fields);
     if (device_json_say(object, "data_method_reason", method_reason(report)) == 0 &&
+        device_json_say(object, "mapped_io_reason",
+                        report->has_queue ? report->mapped_io_reason : "the device has no ring now") == 0 &&
         device_json_say(object, "engine_reason", engine_reason(report)) == 0 &&
         device_json_say(object, "direct_reason", direct_reason(report)) == 0)
         return object;

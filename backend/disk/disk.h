@@ -57,6 +57,8 @@ struct disk_geometry {
     bool can_flush;
     bool is_volatile; /* contents go with the daemon: cannot be taken over by a restarted one */
     bool is_direct; /* I/O bypasses the page cache */
+    bool is_file; /* I/O goes through the kernel */
+    uint32_t memory_align_bytes; /* of what is moved without a copy; at most 4096 */
     bool is_void; /* has no data: no read delivers any, no write needs any */
 };
 

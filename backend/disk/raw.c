@@ -98,6 +98,8 @@ static int raw_measure(struct disk *disk, const char *path, char *reason, size_t
     geometry->sector_bytes = logical;
     geometry->physical_sector_bytes = physical;
     geometry->can_flush = true;
+    geometry->is_file = true;
+    geometry->memory_align_bytes = 1;
     return 0;
 }
 
@@ -125,9 +127,9 @@ static int raw_lock(struct disk *disk, const char *path, char *reason, size_t re
 }
 
 /* Does a transfer of one sector, at an offset that is aligned to no more than that, pass? */
-static bool direct_works(const struct disk *disk)
+static bool direct_works(struct disk *disk)
 {
-    const struct disk_geometry *geometry = &disk->geometry;
+    struct disk_geometry *geometry = &disk->geometry;
     uint64_t last = geometry->size_bytes - geometry->sector_bytes;
     uint64_t odd = geometry->sector_bytes < last ? geometry->sector_bytes : last;
     void *sector;
@@ -136,10 +138,13 @@ static bool direct_works(const struct disk *disk)
 #ifdef STATX_DIOALIGN
     struct statx stx;
 
-    if (statx(disk->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) == 0 && (stx.stx_mask & STATX_DIOALIGN))
+    if (statx(disk->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) == 0 && (stx.stx_mask & STATX_DIOALIGN)) {
+        geometry->memory_align_bytes = stx.stx_dio_mem_align;
         return stx.stx_dio_offset_align && stx.stx_dio_offset_align <= geometry->sector_bytes &&
                stx.stx_dio_mem_align <= 4096;
+    }
 #endif
+    geometry->memory_align_bytes = 4096; /* what is not said may be that much */
     if (posix_memalign(&sector, 4096, geometry->sector_bytes))
         return false;
     works = pread(disk->fd, sector, geometry->sector_bytes, odd) == (ssize_t)geometry->sector_bytes;
