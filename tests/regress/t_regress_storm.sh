@@ -17,7 +17,7 @@ storm() {
 box_up
 guest_create
 say "as the kernel does it"
-storm 7500
+storm 6500
 say "unmapped in flight"
 storm 1500 --early
 say "slow: what is unmapped in flight arrives all the same"
@@ -25,6 +25,15 @@ XENBOX_IO=delay=500us storm 500 --early
 say "short, failing, and pages that are kept after the completion"
 XENBOX_IO=delay=200us,short=3,error=EIO/7,extra-ref=2ms storm 500 --early --may-fail
 box_down
+
+for mode in pv pv32; do
+    say "in a domain 0 of mode $mode"
+    box_up --mode=$mode
+    guest_create
+    storm 400
+    XENBOX_IO=delay=500us storm 100 --early
+    box_down
+done
 
 # The pages of operation N stay pinned for good, and the next direct I/O fails.
 say "an unmap in flight in a box that punishes"

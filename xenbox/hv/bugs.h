@@ -55,7 +55,15 @@
     BUG(B34, "a map that is refused leaves the in-use bits of the grant entry set")                          \
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
     BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \
-    BUG(H07, "the kernel alias shows the placeholder: there is no override")
+    BUG(H01, "an unmap drops pins without a look at who refers to the pages")                                \
+    BUG(H03, "an unmap waits until no I/O refers to the pages")                                              \
+    BUG(H04, "an unmap under I/O can be begun a second time")                                                \
+    BUG(H05, "closing a handle forgets its unmaps that are under way")                                       \
+    BUG(H06, "there are no page objects for mapped pages: I/O on them fails")                                \
+    BUG(H07, "the kernel alias shows the placeholder: there is no override")                                 \
+    BUG(H08, "an unmapped page is let go when the first request on it is over")                              \
+    BUG(H14, "neighbouring pages of a request are taken for adjacent ones")                                  \
+    BUG(H15, "a request that came back short keeps its pages")
 
 #define XB_BUG_ENUM(id, text) BUG_##id,
 enum bug { XB_BUGS(XB_BUG_ENUM) BUG_COUNT };

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/kernel/io_engine.h"
 #include "xenbox/kernel/io_faults.h"
 #include "xenbox/kernel/io_ring.h"
@@ -165,7 +166,8 @@ static void request_done(struct io_request *request, int result, uint32_t flags)
     if (request->forced && result != -ECANCELED)
         result = request->forced;
     if (!is_extra && request->pins) {
-        user_pages_unpin(request->pins);
+        if (!request->is_short || !user_pages_have_bug(request->pins, BUG_H15))
+            user_pages_unpin(request->pins);
         request->pins = NULL;
     }
     request->complete(request, result, flags);
@@ -283,6 +285,7 @@ static void request_shorten(struct io_request *request)
         if (half <= request->pieces[i].iov_len) {
             request->pieces[i].iov_len = half;
             request->sqe.len = i + 1;
+            request->is_short = true;
             return;
         }
         half -= request->pieces[i].iov_len;

@@ -23,6 +23,7 @@ struct io_request {
     /* Once, or more often for one with IORING_CQE_F_MORE in flags; the last call is the one without. */
     void (*complete)(struct io_request *request, int result, uint32_t flags);
     struct __kernel_timespec wait; /* the engine's */
+    bool is_short; /* the engine has shortened it */
 };
 
 #define IO_ENGINE_CHAIN_MAX 256

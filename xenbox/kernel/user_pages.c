@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/kernel/user_pages.h"
 
 #define WATCH_MIN_NS 1000000
@@ -197,6 +198,25 @@ bool user_mapping_remove(struct user_mapping *mapping)
     return is_gone;
 }
 
+void user_mapping_wait(struct user_mapping *mapping)
+{
+    bool is_idle = false;
+
+    while (!is_idle) {
+        user_pages_settle();
+        pthread_mutex_lock(&lock);
+        is_idle = mapping->io_refs == 0;
+        pthread_mutex_unlock(&lock);
+        if (!is_idle)
+            nanosleep(&(struct timespec){ .tv_nsec = WATCH_MIN_NS }, NULL);
+    }
+}
+
+bool user_pages_have_bug(const struct user_pages *pins, unsigned bug)
+{
+    return bug_is_on(pins->span[0].mapping->tables, bug);
+}
+
 bool user_pages_any(void)
 {
     return atomic_load_explicit(&highest, memory_order_relaxed) != 0;
@@ -274,7 +294,7 @@ static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_ki
     struct span *span;
 
     for (; from < to && (mapping = mapping_find(from, to)); from = mapping_end(mapping)) {
-        if (mapping->is_readonly && is_write)
+        if ((mapping->is_readonly && is_write) || bug_is_on(mapping->tables, BUG_H06))
             return -EFAULT;
         if (mapping->is_tainted)
             return -ENOMEM;
@@ -359,6 +379,8 @@ static struct user_mapping *span_unpin(const struct span *span, enum xb_io_kind 
     span_count(span, kind, -1);
     is_last = --mapping->io_refs == 0 && mapping->is_leaving;
     leaving_count -= is_last;
+    if (bug_is_on(mapping->tables, BUG_H08))
+        is_last = mapping->is_leaving;
     pthread_mutex_unlock(&lock);
     return is_last ? mapping : NULL;
 }
@@ -391,6 +413,8 @@ static uintptr_t pins_translate(const struct user_pages *pins, uintptr_t address
         if (address < start || address >= start + (uintptr_t)span->pages * XB_FRAME_SIZE)
             continue;
         *next = (*next + i) % pins->spans;
+        if (span->address && bug_is_on(span->mapping->tables, BUG_H14))
+            return span->address[0] + (address - start);
         return span->address ? span->address[(address - start) / XB_FRAME_SIZE] + address % XB_FRAME_SIZE
                              : address;
     }

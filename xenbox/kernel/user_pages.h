@@ -59,6 +59,9 @@ USER_PAGES_EXPORT int user_mapping_add(struct user_mapping *mapping);
  */
 USER_PAGES_EXPORT bool user_mapping_remove(struct user_mapping *mapping);
 
+/* For bug H03: waits until no I/O refers to it. */
+USER_PAGES_EXPORT void user_mapping_wait(struct user_mapping *mapping);
+
 struct user_pages; /* references to the granted pages of a buffer */
 
 /*
@@ -69,6 +72,9 @@ struct user_pages; /* references to the granted pages of a buffer */
 USER_PAGES_EXPORT int user_pages_pin(const struct iovec *buffers, unsigned count, bool is_write,
                                      enum xb_io_kind kind, struct user_pages **pins);
 USER_PAGES_EXPORT void user_pages_unpin(struct user_pages *pins);
+
+/* Is the switch on in the box that the pages are mapped in? */
+USER_PAGES_EXPORT bool user_pages_have_bug(const struct user_pages *pins, unsigned bug);
 
 /* Has this process any granted mapping at all? */
 USER_PAGES_EXPORT bool user_pages_any(void);

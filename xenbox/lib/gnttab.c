@@ -86,6 +86,7 @@ int xengnttab_close(xengnttab_handle *xgt)
         user_pages_settle();
         pthread_mutex_lock(&xgt->lock);
         region_unmap_all(xgt);
+        atomic_store(&xgt->is_closed, true);
         xgt->client.logger = NULL; /* the caller may destroy it, and I/O may keep us for a while */
         pthread_mutex_unlock(&xgt->lock);
     } else {
@@ -184,6 +185,8 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
     region = region_find(xgt, start_address, count);
     if (region)
         ret = region_unmap(region);
+    else if (bug_is_on(xgt->client.tables, BUG_H04))
+        ret = region_unmap_again(xgt, start_address);
     else if (bug_is_on(xgt->client.tables, BUG_A02))
         abort(); /* there is nothing to tear down */
     pthread_mutex_unlock(&xgt->lock);

@@ -24,6 +24,8 @@ struct xengntdev_handle {
     uint32_t *free_maps; /* stack of record indices that are free */
     uint32_t free_count;
     bool is_restricted;
+    _Atomic bool is_closed; /* by the program */
+    struct region *leaving; /* only with bug H04: the last one that was unmapped under I/O */
     struct faults faults; /* what is to go wrong */
     _Atomic(struct pv_arena *) arenas; /* pv: addresses of kernel aliases */
     struct grant_map *queued; /* pv, only with bug A07: an operation left behind */

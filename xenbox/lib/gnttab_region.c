@@ -213,11 +213,18 @@ static void region_release(struct user_mapping *mapping)
 {
     struct region *region = (struct region *)mapping;
     struct xengntdev_handle *handle = region->handle;
+    const struct xb_tables *tables = handle->client.tables;
 
+    if (handle->is_closed && bug_is_on(tables, BUG_H05))
+        return;
     pthread_mutex_lock(&handle->lock);
     if (!region->is_stuck)
         region_unpin(region);
+    if (handle->leaving == region)
+        handle->leaving = NULL;
     pthread_mutex_unlock(&handle->lock);
+    if (mapping->io_refs && bug_is_on(tables, BUG_H08))
+        return; /* it comes here again */
     region_free(region);
     gnttab_put(handle);
 }
@@ -393,6 +400,12 @@ static void region_leave(struct region *region)
     struct xb_map *map = map_at(&handle->client, region->map[0]);
     struct xb_damage damage = { .domid = map->domid, .ref = map->ref, .pages = region->mapping.pages };
 
+    if (bug_is_on(tables, BUG_H01)) {
+        region_unpin(region);
+        return;
+    }
+    if (bug_is_on(tables, BUG_H04))
+        handle->leaving = region;
     region->is_stuck = tables->flags & XB_BOX_PUNISH;
     for (uint32_t i = 0; i < region->mapping.pages; i++) {
         if (region->is_stuck)
@@ -415,6 +428,8 @@ static int region_end(struct region *region)
 
     /* Before anybody can release it. */
     gnttab_get(handle);
+    if (bug_is_on(handle->client.tables, BUG_H03))
+        user_mapping_wait(&region->mapping);
     is_idle = region_hide(region);
     if (!is_idle)
         region_leave(region);
@@ -426,6 +441,14 @@ static int region_end(struct region *region)
         gnttab_put(handle);
     }
     return ret;
+}
+
+int region_unmap_again(struct xengntdev_handle *handle, const void *address)
+{
+    if (!handle->leaving || (void *)handle->leaving->mapping.address != address)
+        return -EINVAL;
+    region_unpin(handle->leaving);
+    return 0;
 }
 
 int region_unmap(struct region *region)

@@ -33,6 +33,9 @@ struct region *region_find(struct xengntdev_handle *handle, const void *address,
  */
 int region_unmap(struct region *region);
 
+/* With bug H04: takes a region apart that is being unmapped. -EINVAL: there is none at that address. */
+int region_unmap_again(struct xengntdev_handle *handle, const void *address);
+
 /* The same for all regions of a handle that is being closed. */
 void region_unmap_all(struct xengntdev_handle *handle);
 
