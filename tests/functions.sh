@@ -114,9 +114,11 @@ _finish() {
 trap _finish EXIT
 trap 'echo "FAIL: interrupted"; _failed=1; exit 1' INT TERM HUP
 
-# rounds CHECK SOAK: how often something is repeated: CHECK times, or SOAK times in `make soak`.
+# rounds CHECK SOAK: how often something is repeated: CHECK times, or, in a soak of $XS_SOAK seconds, up to SOAK times,
+# that many when it lasts for ten minutes.
 rounds() {
-    echo $((${XS_SOAK:-0} > 0 ? $2 : $1))
+    local seconds=$((${XS_SOAK:-0} < 600 ? ${XS_SOAK:-0} : 600))
+    echo $(($1 + ($2 - $1) * seconds / 600))
 }
 
 # wait_exit PID [SECONDS]: until the process is gone; fails when it stays.
