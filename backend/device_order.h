@@ -15,12 +15,17 @@ enum device_order_kind {
     DEVICE_RESUME,
     DEVICE_POLL, /* its ring is looked at all the time */
     DEVICE_EVENTS, /* its guest notifies */
+    DEVICE_CAPTURE, /* what passes it goes to `file`, too */
+    DEVICE_UNCAPTURE,
 };
+
+#define DEVICE_ORDER_FILE_MAX 256
 
 struct device_order {
     enum device_order_kind kind;
     unsigned int queue;
     unsigned int worker;
+    char file[DEVICE_ORDER_FILE_MAX]; /* of a capture */
     int error; /* 0, or negative errno and the reason: the device is as it was before */
     char reason[256];
     void (*on_complete)(struct device_order *order); /* main thread, exactly once */

@@ -150,6 +150,8 @@ void vbd_order(struct device *device, struct device_order *order)
         device_order_done(order, -ENOTCONN, "%s: expected a connected frontend, found none", device->label);
     else if (vbd->order)
         device_order_done(order, -EBUSY, "%s: another order is being carried out", device->label);
+    else if (order->kind >= sizeof(starts) / sizeof(starts[0]))
+        device_order_done(order, -EOPNOTSUPP, "%s: expected an interface, found a disk", device->label);
     else if (order->queue != 0)
         device_order_done(order, -EINVAL, "%s: queue: expected 0, the only one, found %u", device->label,
                           order->queue);

@@ -75,6 +75,8 @@ static int send_request(int fd, const struct client_question *question)
 
     add_number(request, "queue", question->queue);
     add_number(request, "worker", question->worker);
+    if (question->file)
+        json_object_set_new(request, "file", json_string(question->file));
     line = request ? json_dumps(request, JSON_COMPACT) : NULL;
     if (line) {
         error = send_all(fd, line, strlen(line));

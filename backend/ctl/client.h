@@ -22,6 +22,7 @@ struct client_question {
     const char *command;
     const char *device; /* NULL: all */
     int queue, worker; /* -1: not said */
+    const char *file; /* NULL: not said */
 };
 
 /* *result is the caller's, except when the verdict is another one: then reason says why. */

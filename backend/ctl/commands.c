@@ -21,6 +21,8 @@ static const struct command commands[] = {
     { "resume", true, command_channels, true, DEVICE_RESUME, false },
     { "poll", true, command_channels, true, DEVICE_POLL, false },
     { "events", true, command_channels, true, DEVICE_EVENTS, false },
+    { "capture", true, command_list, true, DEVICE_CAPTURE, false, true },
+    { "uncapture", true, command_list, true, DEVICE_UNCAPTURE, false },
 };
 
 const struct command *command_find(const char *name)
@@ -33,5 +35,5 @@ const struct command *command_find(const char *name)
 
 const char *command_names(void)
 {
-    return "list, show, why, stats, workers, channels, move, suspend, resume, poll or events";
+    return "list, show, why, stats, workers, channels, move, suspend, resume, poll, events, capture or uncapture";
 }

@@ -26,6 +26,7 @@ struct command {
     bool is_order; /* of the kind */
     enum device_order_kind order;
     bool needs_worker;
+    bool needs_file;
 };
 
 /* NULL: there is none of that name. */

@@ -151,6 +151,11 @@ static void client_ask(struct client *client, const char *line, size_t length)
         client_refuse(client, reason);
         return;
     }
+    if (client->command->needs_file && !request.file[0]) {
+        snprintf(reason, sizeof(reason), "%s: expected a file, found none", request.command);
+        client_refuse(client, reason);
+        return;
+    }
     if (!client->command->is_order) {
         client_survey(client, &request);
         return;

@@ -94,6 +94,15 @@ int ctl_request_parse(struct ctl_request *request, const char *line, size_t leng
                  NUMBER_MAX);
         goto out;
     }
+    if (json_object_get(object, "file")) {
+        text = get_text(object, "file", sizeof(request->file));
+        if (!text || text[0] != '/') {
+            snprintf(reason, reason_size, "file: expected an absolute path of at most %u bytes, found \"%s\"",
+                     CTL_FILE_MAX - 1, text ? text : "something else");
+            goto out;
+        }
+        strcpy(request->file, text);
+    }
     ret = 0;
 out:
     json_decref(object);

@@ -16,6 +16,8 @@
 
 #define CTL_REQUEST_MAX 4096u /* bytes of a request with its newline */
 
+#define CTL_FILE_MAX 256u
+
 struct device_report;
 
 struct ctl_request {
@@ -27,6 +29,7 @@ struct ctl_request {
     unsigned int queue; /* 0 when it is not said */
     bool has_worker;
     unsigned int worker;
+    char file[CTL_FILE_MAX]; /* an absolute path; empty: not said */
 };
 
 /* line: without the newline, any bytes. 0, or -EINVAL and what was expected and found. */

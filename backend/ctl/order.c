@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/daemon.h"
 #include "backend/device.h"
@@ -66,6 +67,7 @@ struct order *order_run(const struct ctl_request *request, enum device_order_kin
         .on_complete = on_done,
         .asker = &sent->order,
     };
+    strcpy(sent->order.order.file, request->file);
     sent->letter.deliver = on_letter;
     mailbox_post(daemon_mailbox(), &sent->letter);
     return &sent->order;

@@ -6,10 +6,12 @@
 #include <config.h>
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/ctl/client.h"
 #include "backend/ctl/prometheus.h"
@@ -26,6 +28,8 @@ enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
             { "frontend_port", "FRONTEND'S PORT" }, { "kicks_received", "KICKS IN" },                        \
             { "kicks_sent", "KICKS OUT" }, { "notification", "BY" }, { "queue_state", "QUEUE" },             \
     }
+
+#define CAPTURE_COLUMNS { { "device", "DEVICE" }, { "state", "STATE" }, { "mtu", "MTU" }, { "target", "PORT" } }
 
 static const struct view {
     const char *command;
@@ -86,6 +90,8 @@ static const struct view {
     { "resume", true, "Binds it again, and goes on", CHANNEL_COLUMNS },
     { "poll", true, "Looks at its ring all the time, so that no notification is needed", CHANNEL_COLUMNS },
     { "events", true, "Sleeps until its guest notifies, as it is without poll", CHANNEL_COLUMNS },
+    { "capture", true, "Writes what passes an interface to a file, too, as tcpdump does", CAPTURE_COLUMNS },
+    { "uncapture", true, "Ends that", CAPTURE_COLUMNS },
 };
 
 #define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
@@ -103,15 +109,32 @@ static bool is_move(const struct view *view)
     return strcmp(view->command, "move") == 0;
 }
 
+static bool is_capture(const struct view *view)
+{
+    return strcmp(view->command, "capture") == 0;
+}
+
+/* The daemon has another working directory. */
+static bool take_file(const char *word, char *path, size_t size)
+{
+    char directory[PATH_MAX];
+
+    if (word[0] == '/')
+        return (size_t)snprintf(path, size, "%s", word) < size;
+    return getcwd(directory, sizeof(directory)) &&
+           (size_t)snprintf(path, size, "%s/%s", directory, word) < size;
+}
+
 static void print_help(void)
 {
-    printf("Usage: xensplit [OPTION]... COMMAND [DEVICE [[QUEUE] WORKER]]\n"
+    printf("Usage: xensplit [OPTION]... COMMAND [DEVICE [[QUEUE] WORKER | FILE]]\n"
            "Ask the running xensplitd, or tell it what to do.\n\n");
     for (size_t i = 0; i < VIEW_COUNT; i++)
         printf("  %-10s%-24s %s\n", views[i].command,
                !views[i].needs_device ? ""
-               : is_move(&views[i])   ? "DEVICE [QUEUE] WORKER"
-                                      : "DEVICE",
+               : is_move(&views[i])    ? "DEVICE [QUEUE] WORKER"
+               : is_capture(&views[i]) ? "DEVICE FILE"
+                                       : "DEVICE",
                views[i].help);
     printf("\nDEVICE is DOMID/DEVID, as in 3/51712 or vbd 3/51712; QUEUE is 0 unless said.\n\n"
            "  -j, --json            Print JSON\n"
@@ -185,6 +208,7 @@ static bool take_number(const char *word, int *number)
 static int take_words(const struct view *view, char **words, int count, char *text, size_t size,
                       struct client_question *question)
 {
+    static char path[256];
     int taken;
 
     if (!view->needs_device)
@@ -202,6 +226,13 @@ static int take_words(const struct view *view, char **words, int count, char *te
             return usage("the number of a worker", count > 0 ? words[count - 1] : NULL);
         words += count > 1 ? 2 : 1;
         count -= count > 1 ? 2 : 1;
+    }
+    if (is_capture(view)) {
+        if (count < 1 || !take_file(*words, path, sizeof(path)))
+            return usage("a file", count > 0 ? *words : NULL);
+        question->file = path;
+        words++;
+        count--;
     }
     return count > 0 ? usage("no more words", *words) : STATUS_OK;
 }
@@ -247,7 +278,8 @@ int main(int argc, char **argv)
         return usage("a command", NULL);
     view = find_view(argv[0]);
     if (!view)
-        return usage("list, show, why, stats, workers, channels, move, suspend, resume, poll or events", argv[0]);
+        return usage("list, show, why, stats, workers, channels, move, suspend, resume, poll, events, capture or uncapture",
+                     argv[0]);
     if (format == FORMAT_PROMETHEUS && strcmp(view->command, "stats") != 0)
         return usage("--prometheus with stats", argv[0]);
     question.command = view->command;

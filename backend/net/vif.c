@@ -18,35 +18,11 @@
 
 #include "backend/config.h"
 #include "backend/daemon.h"
-#include "backend/device_report.h"
-#include "backend/net/net_queue.h"
 #include "backend/net/vif_keys.h"
+#include "backend/net/vif_private.h"
 #include "backend/offload.h"
 #include "backend/slot.h"
 #include "backend/worker.h"
-
-/* Lives in the device's slot: what a connect has made is there for the next one. */
-struct vif {
-    struct device *device;
-    struct vif_toolstack_keys keys;
-    struct vif_toolstack_keys open_keys; /* that the port was opened with */
-    struct port *port;
-    bool is_open; /* the port, and no other thread is about it */
-    struct net_queue queue;
-    bool has_queue; /* it has a worker: from the connect to the end of the disconnect */
-    bool is_connected;
-    struct offload_job job; /* opens or closes the port */
-    struct letter to_worker; /* start or stop the queue */
-    struct letter to_main; /* the worker's answer */
-    struct letter broken; /* the worker's complaint */
-    struct letter new_rate; /* to the worker and back */
-    bool is_rate_on_its_way;
-    struct credit_rate rate; /* in the letter */
-    int error; /* of the step that another thread is at */
-    char reason[320];
-};
-
-#define VIF_OF(pointer, member) ((struct vif *)((char *)(pointer)-offsetof(struct vif, member)))
 
 /* Setup */
 
@@ -346,62 +322,6 @@ static void vif_teardown(struct device *device)
     offload_post(&vif->job);
 }
 
-/* Inspect */
-
-/* Worker's thread. */
-static void inspect_queue(const void *queue, struct device_report *report)
-{
-    net_queue_inspect(queue, report);
-}
-
-static void inspect_offers(const struct vif *vif, struct device_report *report)
-{
-    const struct net_queue *queue = &vif->queue;
-
-    report->has_queue = true;
-    report->has_net_queue = true;
-    report->worker = queue->worker->index;
-    report->engine = "none";
-    report->data_method = grant_io_method_name(GRANT_IO_COPY);
-    report->data_method_reason = "packets are copied: no page of the guest's is held while it travels";
-    report->abi = "native";
-    report->ring_ref = queue->rings.ref[NET_CHANNEL_TX];
-    report->frontend_port = queue->rings.event_channel[NET_CHANNEL_TX];
-    report->rx_ring_ref = queue->rings.ref[NET_CHANNEL_RX];
-    report->rx_frontend_port = queue->rings.event_channel[NET_CHANNEL_RX];
-    report->takes_sg = queue->their_offer.can_sg;
-    report->takes_csum_ipv4 = queue->their_offer.can_csum_ipv4;
-    report->takes_csum_ipv6 = queue->their_offer.can_csum_ipv6;
-    report->takes_gso_tcpv4 = queue->their_offer.can_gso_tcpv4;
-    report->takes_gso_tcpv6 = queue->their_offer.can_gso_tcpv6;
-    report->has_rx_notify = queue->has_rx_notify;
-}
-
-/* As with a vbd: while it is connected no stop has been posted, so the queue is there when the report arrives. */
-static void vif_inspect(const struct device *device, struct device_report *report)
-{
-    const struct vif *vif = device->priv;
-
-    if (vif && vif->is_open) {
-        const struct port_info *info = port_info(vif->port);
-
-        report->has_port = true;
-        snprintf(report->target, sizeof(report->target), "%s", info->target);
-        report->port_kind = info->kind;
-        report->mtu = info->mtu;
-        report->rate_bytes = vif->keys.rate.bytes;
-        report->rate_period_us = vif->keys.rate.period_us;
-    }
-    if (vif && vif->has_queue)
-        inspect_offers(vif, report);
-    if (!vif || !vif->is_connected) {
-        report->on_complete(report);
-        return;
-    }
-    device_report_address(report, &vif->queue, inspect_queue);
-    mailbox_post(&vif->queue.worker->mailbox, &report->letter);
-}
-
 const struct device_family_ops vif_family_ops = {
     .name = "vif",
     .setup = vif_setup,
@@ -411,4 +331,5 @@ const struct device_family_ops vif_family_ops = {
     .inspect = vif_inspect,
     .may_connect = vif_may_connect,
     .refresh = vif_refresh,
+    .order = vif_order,
 };

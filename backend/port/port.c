@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/port/capture.h"
 #include "backend/port/port_kind.h"
 #include "common/netif_vnet.h"
 
@@ -76,9 +77,12 @@ int port_open(struct port **result, const char *spec, const struct port_wish *wi
 
 void port_close(struct port *port, bool is_kept)
 {
+    uint64_t frames, lost;
+
     if (!port)
         return;
     port->kind->close(port, is_kept);
+    capture_close(port->capture, &frames, &lost);
     free(port);
 }
 
@@ -164,7 +168,11 @@ enum netif_verdict port_send(struct port *port, struct netif_packet *packet, uin
             return NETIF_VERDICT_GSO_TYPE;
         verdict = netif_vnet_settle(packet, bytes);
     }
-    return verdict == NETIF_VERDICT_OK ? port->kind->send(port, packet, bytes) : verdict;
+    if (verdict != NETIF_VERDICT_OK)
+        return verdict;
+    if (port->capture)
+        capture_frame(port->capture, packet, bytes);
+    return port->kind->send(port, packet, bytes);
 }
 
 void port_flush(struct port *port)
@@ -174,7 +182,19 @@ void port_flush(struct port *port)
 
 bool port_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
 {
-    return port->kind->receive(port, packet, bytes);
+    if (!port->kind->receive(port, packet, bytes))
+        return false;
+    if (port->capture)
+        capture_frame(port->capture, packet, bytes);
+    return true;
+}
+
+struct capture *port_set_capture(struct port *port, struct capture *capture)
+{
+    struct capture *before = port->capture;
+
+    port->capture = capture;
+    return before;
 }
 
 int port_error(const struct port *port)

@@ -102,6 +102,11 @@ bool port_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes
 
 /* Why there is nothing behind the port any more, as a negative errno; 0: there is. */
 int port_error(const struct port *port);
+/*
+ * Everything that passes is shown to it from now on, NULL: to none; the one before is returned. By whoever may use the
+ * port just now. A port that is closed closes its capture.
+ */
+struct capture *port_set_capture(struct port *port, struct capture *capture);
 const struct port_counters *port_counters(const struct port *port);
 
 #endif

@@ -20,6 +20,7 @@ struct port {
     bool is_watched;
     int fd; /* -1: none */
     int error; /* what was behind the port is gone: negative errno */
+    struct capture *capture; /* NULL: none */
     void *priv; /* the kind's */
 };
 

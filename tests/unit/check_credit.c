@@ -108,6 +108,18 @@ static void test_nothing_wraps(void **state)
     }
 }
 
+/* So long a time that what it gives does not fit into 64 bits, for a guest that has nothing left. */
+static void test_a_long_sleep_gives_a_burst(void **state)
+{
+    const struct credit_rate rate = { .bytes = 1ull << 22, .period_us = 1 };
+    struct credit credit;
+
+    credit_set(&credit, &rate, 0);
+    while (credit_take(&credit, 65535, 0) == 0)
+        ;
+    assert_int_equal(credit_take(&credit, 65535, 1ull << 42), 0); /* 2^64 bytes */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_largest_packet_passes_at_any_rate),
         cmocka_unit_test(test_a_burst_has_an_end),
         cmocka_unit_test(test_nothing_wraps),
+        cmocka_unit_test(test_a_long_sleep_gives_a_burst),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vif_private.h: what the files of the family of network devices share, and nobody else includes. Main thread, but for
+ * what a letter or a job has taken to another thread.
+ */
+#ifndef XENSPLIT_BACKEND_NET_VIF_PRIVATE_H
+#define XENSPLIT_BACKEND_NET_VIF_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backend/device.h"
+#include "backend/mailbox.h"
+#include "backend/net/net_queue.h"
+#include "backend/net/vif_keys.h"
+#include "backend/offload.h"
+
+struct device_order;
+
+/* Lives in the device's slot: what a connect has made is there for the next one. */
+struct vif {
+    struct device *device;
+    struct vif_toolstack_keys keys;
+    struct vif_toolstack_keys open_keys; /* that the port was opened with */
+    struct port *port;
+    bool is_open; /* the port, and no other thread is about it */
+    struct net_queue queue;
+    bool has_queue; /* it has a worker: from the connect to the end of the disconnect */
+    bool is_connected;
+    struct offload_job job; /* opens or closes the port */
+    struct letter to_worker; /* start or stop the queue */
+    struct letter to_main; /* the worker's answer */
+    struct letter broken; /* the worker's complaint */
+    struct letter new_rate; /* to the worker and back */
+    bool is_rate_on_its_way;
+    struct credit_rate rate; /* in the letter */
+    int error; /* of the step that another thread is at */
+    char reason[320];
+};
+
+#define VIF_OF(pointer, member) ((struct vif *)((char *)(pointer)-offsetof(struct vif, member)))
+
+void vif_inspect(const struct device *device, struct device_report *report);
+void vif_order(struct device *device, struct device_order *order);
+
+#endif
