@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * fuzz_netif.c: any bytes through the pure stages of the network path. The first byte chooses the stage, the second
- * what is offered, the rest is what a peer wrote: slots, or a frame. What a stage promises is checked on whatever comes out;
- * that it stays within its input is for the sanitizers to see, since the input lies at the end of its memory.
+ * what is offered, the rest is what a peer wrote: slots, or a frame. What a stage promises is checked on whatever comes
+ * out; that it stays within its input is for the sanitizers to see, since the input lies at the end of its memory.
  *
  *     fuzz_netif [ROUNDS [FILE...]]   the corpus (or the files) as it is, then ROUNDS changes of it
  *

@@ -86,6 +86,30 @@ static void test_header_cut_at_every_byte(void **state)
     }
 }
 
+/* What IP itself says is the end counts, too: whole up to there, and no byte of a header behind it. */
+static void test_header_that_ip_cuts_short(void **state)
+{
+    for (size_t i = 0; i < RECIPES; i++) {
+        uint8_t bytes[FRAME_BYTES_MAX];
+        struct netif_headers headers;
+        uint32_t transport, length = frame_make(bytes, &recipes[i], &transport);
+        const uint32_t payload = length - recipes[i].padding_bytes - recipes[i].payload_bytes;
+        const uint32_t network = 14u + recipes[i].tags * 4u;
+
+        for (uint32_t end = transport; end <= payload; end++) {
+            const uint32_t says = recipes[i].version == 4 ? end - network : end - network - 40;
+            uint8_t *field = bytes + network + (recipes[i].version == 4 ? 2 : 4);
+
+            field[0] = (uint8_t)(says >> 8);
+            field[1] = (uint8_t)says;
+            assert_int_equal(parse(&headers, bytes, end),
+                             end < payload ? NETIF_VERDICT_HEADER_CUT : NETIF_VERDICT_OK);
+            assert_int_equal(parse(&headers, bytes, length),
+                             end < payload ? NETIF_VERDICT_HEADER_CUT : NETIF_VERDICT_OK);
+        }
+    }
+}
+
 static void test_finish_gives_the_checksum_of_the_slow_sum(void **state)
 {
     for (size_t i = 0; i < RECIPES; i++) {
@@ -208,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finds_the_checksum),
         cmocka_unit_test(test_header_cut_at_every_byte),
+        cmocka_unit_test(test_header_that_ip_cuts_short),
         cmocka_unit_test(test_finish_gives_the_checksum_of_the_slow_sum),
         cmocka_unit_test(test_blank_and_complete_is_finish),
         cmocka_unit_test(test_complete_stays_within_the_packet),
