@@ -97,7 +97,7 @@ static const struct setting {
       .initial = "auto",
       .choices = "auto|on|off",
       .help = "Whether files are read and written straight to and from mapped pages of guests, without a copy. Only "
-              "with engine libaio, and a data method that maps. auto: where a try at the start, with a grant to this "
+              "where engine = libaio is set, and with a data method that maps. auto: where a try at the start, with a grant to this "
               "domain itself, went right. on: without a try, for tests." },
     { .name = "persistent-pages",
       .type = SETTING_NUMBER,

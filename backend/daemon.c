@@ -21,7 +21,6 @@
 #include "backend/device_queue.h"
 #include "backend/device_table.h"
 #include "backend/domain.h"
-#include "backend/disk/engine.h"
 #include "backend/grant_cache.h"
 #include "backend/mapped_io.h"
 #include "backend/offload.h"
@@ -184,14 +183,10 @@ static int start_toolstack(void)
     return toolstack_start(self.base);
 }
 
-/* Before the first device. Without it data is copied. */
+/* Without it data is copied. */
 static int start_mapped_io(void)
 {
-    char *domid = daemon_xs() ? xs_read(daemon_xs(), XBT_NULL, "domid", NULL) : NULL;
-
-    mapped_io_probe(engine_name(worker_get(0)->engine), domid ? (uint16_t)strtoul(domid, NULL, 10) : 0,
-                    config_get()->run_dir);
-    free(domid);
+    mapped_io_probe(config_get()->run_dir);
     return 0;
 }
 
@@ -210,6 +205,7 @@ static const struct room {
 } rooms[] = {
     { "limits", start_limits, NULL, "" },
     { "run directory", start_run_dir, run_dir_unlock, "" },
+    { "I/O on mapped grants", start_mapped_io, NULL, "" },
     { "event loop", start_base, stop_base, "" },
     { "signals", start_signals, stop_signals, "" },
     { "libxenctrl", domains_open, domains_close, " (is this root in a Xen domain, with /dev/xen/privcmd?)" },
@@ -218,7 +214,6 @@ static const struct room {
     { "slots", NULL, slots_stop, "" },
     { "device queue", start_queue, device_queue_stop, "" },
     { "store", start_toolstack, toolstack_stop, "" },
-    { "I/O on mapped grants", start_mapped_io, NULL, "" },
     { "control socket", start_control, ctl_stop, "" },
 };
 #define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))

@@ -8,16 +8,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/magic.h>
 #include <event2/event.h>
 #include <xengnttab.h>
+#include <xenstore.h>
 
 #include "backend/config.h"
 #include "backend/disk/engine.h"
@@ -27,6 +31,7 @@
 #define PAGE_BYTES 4096u
 #define BYTES (PAGES * PAGE_BYTES)
 #define TIMEOUT_S 5
+#define CHILD_TIMEOUT_S 8
 
 static const char only_libaio[] =
     "the I/O engine is not libaio: a process that dies with other I/O on granted pages "
@@ -35,7 +40,7 @@ static const char only_libaio[] =
 static struct {
     bool is_right;
     char reason[200];
-} found = { .reason = "it was not tried at the start: the workers' engine is another one" };
+} found = { .reason = "it was not tried at the start, since engine = libaio is not set" };
 
 struct probe {
     xengntshr_handle *gntshr;
@@ -233,15 +238,75 @@ int mapped_io_try(uint16_t domid, const char *dir, char *reason, unsigned int re
     return error;
 }
 
-void mapped_io_probe(const char *engine, uint16_t domid, const char *dir)
+/* Our own number, or 0 where the store does not know it. */
+static uint16_t own_domid(void)
 {
-    const enum data_method_setting method = config_get()->data_method;
-    int error;
+    struct xs_handle *xs = xs_open(0);
+    char *text = xs ? xs_read(xs, XBT_NULL, "domid", NULL) : NULL;
+    uint16_t domid = text ? (uint16_t)strtoul(text, NULL, 10) : 0;
 
-    if (config_get()->mapped_io != MAPPED_IO_AUTO || method == DATA_METHOD_COPY ||
-        strcmp(engine, "libaio") != 0)
+    free(text);
+    if (xs)
+        xs_close(xs);
+    return domid;
+}
+
+/* In the child: the reason goes to the pipe, nothing when there is none. */
+static void child_run(int pipe, const char *dir) __attribute__((noreturn));
+
+static void child_run(int pipe, const char *dir)
+{
+    char reason[sizeof(found.reason)];
+    int error = mapped_io_try(own_domid(), dir, reason, sizeof(reason));
+    ssize_t length = error ? (ssize_t)strlen(reason) : 0;
+
+    _exit(write(pipe, reason, (size_t)length) == length && error == 0 ? 0 : 1);
+}
+
+/* Until the child has ended; how it did. A kernel that never lets go of it is left alone with it. */
+static int child_wait(pid_t child, int pipe, char *reason, unsigned int size)
+{
+    struct pollfd readable = { .fd = pipe, .events = POLLIN };
+    ssize_t length;
+    int status = 0;
+
+    if (poll(&readable, 1, CHILD_TIMEOUT_S * 1000) <= 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, WNOHANG);
+        return fail(-ETIMEDOUT, reason, size, "I/O on a mapped grant to ourselves did not end within %d s",
+                    CHILD_TIMEOUT_S);
+    }
+    length = read(pipe, reason, size - 1);
+    reason[length > 0 ? length : 0] = '\0';
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        return fail(-EIO, reason, size, "trying it ended with signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) && length <= 0)
+        return fail(-EIO, reason, size, "trying it ended with status %d", WEXITSTATUS(status));
+    return WEXITSTATUS(status) ? -EIO : 0;
+}
+
+void mapped_io_probe(const char *dir)
+{
+    int pipes[2], error;
+    pid_t child;
+
+    if (config_get()->mapped_io != MAPPED_IO_AUTO || config_get()->data_method == DATA_METHOD_COPY ||
+        config_get()->engine != ENGINE_LIBAIO)
         return;
-    error = mapped_io_try(domid, dir, found.reason, sizeof(found.reason));
+    if (pipe2(pipes, O_CLOEXEC)) {
+        log_warning(NULL, "I/O on mapped grants cannot be tried, data is copied: %s", strerror(errno));
+        return;
+    }
+    child = fork();
+    if (child == 0)
+        child_run(pipes[1], dir);
+    close(pipes[1]);
+    error = child < 0 ? fail(-errno, found.reason, sizeof(found.reason), "no process to try it in: %s",
+                             strerror(errno))
+                      : child_wait(child, pipes[0], found.reason, sizeof(found.reason));
+    close(pipes[0]);
     found.is_right = error == 0;
     if (error)
         log_warning(NULL, "I/O on mapped grants is not used here, data is copied: %s", found.reason);

@@ -15,8 +15,11 @@
 
 #include "backend/grant_io.h"
 
-/* Tries it, when the settings and the engine leave that open. domid: ours. Logs the result in one line. */
-void mapped_io_probe(const char *engine, uint16_t domid, const char *dir);
+/*
+ * Tries it, when the settings leave that open, with a file in dir: in a child process, since a kernel that does it wrong
+ * may never come back from it. Before there are threads. Logs the result in one line.
+ */
+void mapped_io_probe(const char *dir);
 /* Whether a device's I/O goes straight to mapped pages. *reason: valid for ever. */
 bool mapped_io_choose(const char *engine, enum grant_io_method method, bool is_file, const char **reason);
 
