@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <xen/xen.h>
 
@@ -17,6 +18,8 @@
 
 #define CLAIM_KEY "xenfront-owner"
 #define TOKEN_OWN "own"
+#define CROWDED_PAUSE_MS 5
+#define CROWDED_TRIES 400
 #define TOKEN_BACKEND "backend"
 #define TOKEN_LIVE "live"
 
@@ -221,10 +224,25 @@ static int transaction_body(struct xs_handle *xs, xs_transaction_t t, void *arg)
     return transaction->result;
 }
 
+/*
+ * A domain may have few transactions open at a time (ten, in xenstored): with many programs that connect at once there
+ * is none left for this one just now. It was not the body that failed.
+ */
+static bool is_crowded(const struct transaction *transaction, int err)
+{
+    return err == -ENOSPC && transaction->result == 0;
+}
+
 int attach_transact(struct attach *attach, attach_fn fn, void *arg)
 {
+    static const struct timespec pause = { .tv_nsec = CROWDED_PAUSE_MS * 1000000L };
     struct transaction transaction = { attach, fn, arg, 0 };
     int err = xenbus_transact(attach->xs, transaction_body, &transaction);
+
+    for (int tries = 0; tries < CROWDED_TRIES && is_crowded(&transaction, err); tries++) {
+        nanosleep(&pause, NULL);
+        err = xenbus_transact(attach->xs, transaction_body, &transaction);
+    }
 
     if (err < 0 && err != transaction.result)
         front_error_set(attach->error, err, "xenstore: a transaction on %s failed: %s", attach->dir,

@@ -66,6 +66,17 @@ int disk_size_open(struct disk *disk, const char *argument, char *reason, size_t
     return 0;
 }
 
+/* A reason has to hold what comes after the path, too. */
+static void show_spec(const char *spec, char *shown, size_t size)
+{
+    const size_t length = strlen(spec), half = size / 2 - 4;
+
+    if (length < size)
+        memcpy(shown, spec, length + 1);
+    else
+        snprintf(shown, size, "%.*s...%s", (int)half, spec, spec + length - half);
+}
+
 int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned int patience_ms,
               char *reason, size_t reason_size)
 {
@@ -85,6 +96,7 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
             return -ENOMEM;
         }
         disk->kind = kinds[i].kind;
+        show_spec(spec, disk->shown, sizeof(disk->shown));
         disk->geometry.is_readonly = is_readonly;
         disk->patience_ms = patience_ms;
         ret = disk->kind->open(disk, kinds[i].is_part ? spec : spec + length, reason, reason_size);
@@ -96,8 +108,8 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
         *result = disk;
         return 0;
     }
-    snprintf(reason, reason_size, "params: expected an absolute path, null:SIZE[,zero=off] or mem:SIZE, found \"%s\"",
-             spec);
+    snprintf(reason, reason_size,
+             "params: expected an absolute path, null:SIZE[,zero=off] or mem:SIZE, found \"%s\"", spec);
     return -EINVAL;
 }
 

@@ -10,6 +10,7 @@
 struct disk {
     const struct disk_kind *kind;
     char *spec; /* what it was opened as */
+    char shown[160]; /* the same for messages: the middle of a long one is left out */
     struct disk_geometry geometry;
     unsigned int patience_ms; /* for a lock that another holds, while opening */
     union {

@@ -181,21 +181,21 @@ static int raw_open(struct disk *disk, const char *path, char *reason, size_t re
     int ret;
 
     /* Looked at first: opening a pipe would wait for its other end, and a directory cannot be opened to write. */
-    ret = stat(path, &st) ? 0 : raw_check_type(st.st_mode, path, reason, reason_size);
+    ret = stat(path, &st) ? 0 : raw_check_type(st.st_mode, disk->shown, reason, reason_size);
     if (ret)
         return ret;
     disk->fd = open(path, (is_readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (disk->fd < 0)
-        return fail(-errno, reason, reason_size, "cannot open %s to %s: %s", path,
+        return fail(-errno, reason, reason_size, "cannot open %s to %s: %s", disk->shown,
                     is_readonly ? "read" : "read and write", strerror(errno));
-    ret = raw_measure(disk, path, reason, reason_size);
+    ret = raw_measure(disk, disk->shown, reason, reason_size);
     if (ret)
         goto fail;
-    ret = raw_lock(disk, path, reason, reason_size);
+    ret = raw_lock(disk, disk->shown, reason, reason_size);
     if (ret)
         goto fail;
     fcntl(disk->fd, F_SETFL, fcntl(disk->fd, F_GETFL) & ~O_NONBLOCK);
-    ret = raw_go_direct(disk, path, reason, reason_size);
+    ret = raw_go_direct(disk, disk->shown, reason, reason_size);
     if (ret)
         goto fail;
     return 0;

@@ -48,9 +48,15 @@ int session_open(struct session *session, const struct settings *settings)
                  (settings->no_persistent ? XENFRONT_BLK_NO_PERSISTENT : 0),
     };
     double before = seconds_now();
+    uint32_t devid;
     int err;
 
     *session = (struct session){ .settings = settings };
+    if (settings->device && xenfront_vdev_parse(settings->device, &devid) < 0) {
+        fprintf(stderr, "xenfront: device: a name like xvda or a number like 51712 expected, found '%s'\n",
+                settings->device);
+        return TOOL_USAGE;
+    }
     process_signals();
     session->blk = xenfront_blk_new(&options);
     if (!session->blk) {

@@ -42,7 +42,8 @@ static int io(struct xenfront_blk *blk, unsigned char *data, int is_write)
 
 int main(int argc, char **argv)
 {
-    struct xenfront_blk *blk = xenfront_blk_new(NULL);
+    const struct xenfront_blk_options options = { .size = sizeof(options), .data_pages = 11 };
+    struct xenfront_blk *blk = xenfront_blk_new(&options);
     const int count = argc == 3 ? atoi(argv[2]) : 0;
     unsigned char data[512], found[512];
     int err;

@@ -62,6 +62,31 @@ for i in 1 2; do
 done
 daemon_stop
 
+say "thirty programs of one guest connect at once: the store allows a domain ten transactions at a time"
+DAEMON_WRAP=()
+: >"$DAEMON_LOG"
+daemon_start --workers 2
+pids=()
+for ((i = 1; i <= 30; i++)); do
+    xenbox attach "$DOM" vbd vdev="$(vdev_of $i)" params=mem:1M >/dev/null
+done
+for ((i = 1; i <= 30; i++)); do
+    in_guest "$DOM" "$CYCLE" "$(vdev_of $i)" 3 >/dev/null &
+    pids+=($!)
+done
+for pid in "${pids[@]}"; do
+    wait "$pid" || fail "a program could not connect"
+done
+daemon_stop
+
+say "a path as long as paths may be: what is wrong with it is said"
+: >"$DAEMON_LOG"
+daemon_start --workers 1
+long=$SCRATCH/$(printf 'd%.0s' {1..250})/$(printf 'e%.0s' {1..250})/$(printf 'f%.0s' {1..250})/image.img
+expect_fail 'cannot open .*/image.img to read and write: No such file' \
+    xenbox attach "$DOM" vbd vdev="$(vdev_of 40)" params="$long"
+daemon_stop
+
 say "the store stands still in the middle of a connect"
 DAEMON_WRAP=()
 : >"$DAEMON_LOG"

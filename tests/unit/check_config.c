@@ -130,9 +130,36 @@ static void test_manual_page_is_up_to_date(void **state)
     free(page);
 }
 
+static void test_a_zero_byte_is_said(void **state)
+{
+    static const char *const texts[] = { "workers = 3", "workers = 3\n", "\n", "# all\nworkers = 3\n" };
+    char text[64];
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const size_t length = strlen(texts[i]);
+        struct config config;
+
+        for (size_t at = 0; at <= length; at++) {
+            FILE *file;
+
+            memcpy(text, texts[i], at);
+            text[at] = '\0';
+            strcpy(text + at + 1, texts[i] + at);
+            file = fmemopen(text, length + 1, "r");
+            assert_non_null(file);
+            config_set_defaults(&config);
+            assert_int_equal(config_read(&config, file, "f", reason, sizeof(reason)), -EINVAL);
+            assert_non_null(strstr(reason, "zero byte"));
+            fclose(file);
+        }
+        assert_int_equal(read_text(&config, texts[i]), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_zero_byte_is_said),
         cmocka_unit_test(test_defaults_are_those_of_the_table),
         cmocka_unit_test(test_file_sets_values),
         cmocka_unit_test(test_error_names_file_line_expected_and_found),
