@@ -539,6 +539,118 @@ static void a40_a_page_in_use_is_not_reused(void)
     row_check("after the unmap");
 }
 
+/* Unmapping parts of a mapping by munmap(2) alone unmaps those pages and no others. */
+static void a25_part_of_a_mapping_goes(void)
+{
+    static const struct {
+        uint32_t first, pages;
+    } parts[] = { { 2, 2 }, { 0, 1 }, { 6, 1 }, { 1, 1 }, { 4, 2 }, { 7, 1 } };
+    struct shared shared = share(8);
+    xengnttab_handle *tab = mapper_tab();
+    uint8_t *mapped = map_all(tab, &shared, RW);
+    bool is_gone[8] = { false };
+
+    CHECK(mapped, "map");
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        CHECK(munmap(mapped + parts[i].first * PAGE, parts[i].pages * PAGE) == 0, "munmap");
+        memset(is_gone + parts[i].first, true, parts[i].pages);
+        for (uint32_t page = 0; page < 8; page++)
+            CHECK(is_gone[page] || page_differs(mapped + page * PAGE, page) < 0, "page %u is wrong", page);
+        row_check("after a munmap");
+    }
+    check_usable(tab, &shared);
+}
+
+/* A mapping in which any set of pages is gone already: the unmap takes the others, all of them. */
+static void a26_an_unmap_with_holes(void)
+{
+    struct shared shared = share(6);
+    xengnttab_handle *tab = mapper_tab();
+
+    for (unsigned holes = 0; holes < 63; holes++) {
+        uint8_t *mapped = map_all(tab, &shared, RW);
+
+        CHECK(mapped, "map");
+        for (uint32_t i = 0; i < 6; i++) {
+            if (holes >> i & 1)
+                CHECK(munmap(mapped + i * PAGE, PAGE) == 0, "munmap");
+        }
+        /* A real library finds the mapping by its first page. */
+        if (holes & 1)
+            CHECK(munmap(mapped, 6 * PAGE) == 0, "munmap of the rest, holes %#x", holes);
+        else
+            CHECK(xengnttab_unmap(tab, mapped, 6) == 0, "unmap with holes %#x: %s", holes, strerror(errno));
+    }
+    row_check("after all of them");
+    check_usable(tab, &shared);
+}
+
+static sigjmp_buf no_page;
+
+static void page_is_away(int signal)
+{
+    siglongjmp(no_page, 1);
+}
+
+/* Ends when the page is away. Whether it has had that byte before. */
+static void *watch_page(void *arg)
+{
+    volatile uint8_t *page = arg;
+    static volatile bool has_seen;
+
+    signal(SIGSEGV, page_is_away);
+    if (sigsetjmp(no_page, 1) == 0) {
+        for (;;)
+            has_seen |= page[0] == 'x';
+    }
+    return has_seen ? arg : NULL;
+}
+
+/* Maps with an event for the unmap, and unmaps when it is told to; fails if it sees the page after the event. */
+static void map_with_event(struct shared *shared, evtchn_port_t offered, int ready, int go_on)
+{
+    xengnttab_handle *tab;
+    xenevtchn_handle *events = mapper_events();
+    int port = xenevtchn_bind_interdomain(events, granter, offered);
+    uint8_t *mapped;
+    pthread_t watcher;
+    void *seen;
+    char byte;
+
+    faults_set("notify:*=delay/300000");
+    tab = mapper_tab();
+    mapped = xengnttab_map_grant_ref_notify(tab, granter, shared->ref[0], RW, -1, port);
+    CHECK(port >= 0 && mapped, "map, port %d", port);
+    CHECK(pthread_create(&watcher, NULL, watch_page, mapped) == 0, "no thread");
+    CHECK(write(ready, "x", 1) == 1 && read(go_on, &byte, 1) == 1, "a pipe");
+    CHECK(xengnttab_unmap(tab, mapped, 1) == 0, "unmap");
+    pthread_join(watcher, &seen);
+    _exit(seen != NULL);
+}
+
+/* The event of an unmap comes when the page is away from the mapper, and once. */
+static void a28_the_event_comes_after_the_unmap(void)
+{
+    struct shared shared = share(1);
+    xenevtchn_handle *events = granter_events();
+    int offered = xenevtchn_bind_unbound_port(events, mapper), ready[2], go_on[2];
+    char byte;
+
+    CHECK(offered >= 0 && pipe(ready) == 0 && pipe(go_on) == 0, "an event channel and pipes");
+    shared.pages[0] = 0;
+    if (fork() == 0)
+        map_with_event(&shared, offered, ready[1], go_on[0]);
+    close(ready[1]);
+    CHECK(read(ready[0], &byte, 1) == 1, "the child did not map");
+    while (event_wait(events, 20) >= 0) /* that of the bind */
+        ;
+    CHECK(write(go_on[1], "x", 1) == 1, "a pipe");
+    CHECK(event_wait(events, 5000) == offered, "no event");
+    shared.pages[0] = 'x';
+    CHECK(children_succeed(1), "the mapper still saw the page after the event");
+    CHECK(event_wait(events, 50) < 0, "a second event");
+}
+
 /* Whoever cannot write to a page does not get a byte of it cleared either. */
 static void a27_no_byte_of_a_readonly_mapping(void)
 {
@@ -576,6 +688,42 @@ static void a38_no_offset_no_byte(void)
     }
 }
 
+/* What a copy names of a granted page lies in that page, and one end at least is granted. */
+static void a41_a_copy_stays_in_its_page(void)
+{
+    static const struct {
+        uint16_t offset, length;
+        bool is_good;
+    } cases[] = {
+        { 4000, 200, false }, { 4000, 96, true }, { 0, 4096, true }, { 1, 4096, false }, { 4095, 1, true }
+    };
+    struct shared shared = share(2);
+    xengnttab_handle *tab = mapper_tab();
+    static uint8_t local[2 * PAGE];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (int is_into = 0; is_into < 2; is_into++) {
+            xengnttab_grant_copy_segment_t segment = { .len = cases[i].length };
+
+            segment.flags = is_into ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+            *(is_into ? &segment.source.virt : &segment.dest.virt) = local;
+            if (is_into) {
+                segment.dest.foreign.ref = shared.ref[0];
+                segment.dest.foreign.domid = granter;
+                segment.dest.foreign.offset = cases[i].offset;
+            } else {
+                segment.source.foreign.ref = shared.ref[0];
+                segment.source.foreign.domid = granter;
+                segment.source.foreign.offset = cases[i].offset;
+            }
+            CHECK((xengnttab_grant_copy(tab, 1, &segment) == 0 && segment.status == GNTST_okay) ==
+                      cases[i].is_good,
+                  "offset %u, %u bytes: status %d", cases[i].offset, cases[i].length, segment.status);
+        }
+    }
+    CHECK(page_differs(shared.pages + PAGE, 1) < 0, "the page behind was written");
+}
+
 const struct row rows_mapping[] = {
     { "A01", "any thread may map", IN_BOTH_PV, 0, a01_any_thread_may_map },
     { "A02", "a disconnect releases exactly what the connect had got", IN_ALL, NEED_FAULTS,
@@ -605,8 +753,12 @@ const struct row rows_mapping[] = {
       a23_no_success_is_forgotten },
     { "A24", "what was never mapped is not unmapped", IN_ALL, NEED_FAULTS,
       a24_what_was_never_mapped_is_not_unmapped },
+    { "A25", "a munmap of a part unmaps that part", IN_ALL, 0, a25_part_of_a_mapping_goes },
+    { "A26", "an unmap takes what is left of a mapping with holes", IN_ALL, 0, a26_an_unmap_with_holes },
     { "A27", "a read-only mapping asks for no byte to be cleared", IN_ALL, 0,
       a27_no_byte_of_a_readonly_mapping },
+    { "A28", "the event of an unmap comes when it is done, and once", IN_ALL, 0,
+      a28_the_event_comes_after_the_unmap },
     { "A31", "a placeholder is in the right state", IN_BOTH_PV, NEED_FAULTS,
       a31_a_placeholder_is_in_the_right_state },
     { "A33", "a killed process leaves no mapping", IN_ALL, 0, a33_death_returns_every_mapping },
@@ -620,5 +772,6 @@ const struct row rows_mapping[] = {
       a39_try_again_is_tried_again },
     { "A40", "a page that is still mapped is not used again", IN_ALL, NEED_GUEST,
       a40_a_page_in_use_is_not_reused },
+    { "A41", "a copy stays in its page", IN_ALL, 0, a41_a_copy_stays_in_its_page },
     { 0 },
 };

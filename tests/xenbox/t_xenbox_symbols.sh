@@ -6,8 +6,9 @@
 
 need readelf pkg-config
 
+# What a program takes from a library, but for the munmap of ours that stands before the C library's.
 exports() {
-    readelf --dyn-syms -W "$1" | awk '$7 != "UND" && $5 == "GLOBAL" { print $8 }' | sort
+    readelf --dyn-syms -W "$1" | awk '$7 != "UND" && $5 == "GLOBAL" { print $8 }' | grep -v GLIBC | sort
 }
 
 soname() {

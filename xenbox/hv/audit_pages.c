@@ -89,8 +89,8 @@ static int audit_kernel(struct pages_audit *audit, uint32_t index, const struct 
         return pages_fail(audit, "the kernel alias of domain %u ref %u has no placeholder", map->domid,
                           map->ref);
     page = &audit->tables->page[number / XB_CHUNK_MAPS][number % XB_CHUNK_MAPS];
-    if (is_temporary ? atomic_load(&page->state) != XB_PAGE_MAPPED || page->private != map->frame
-                     : page->kernel_map != index + 1)
+    if (atomic_load(&page->state) != XB_PAGE_MAPPED || page->private != map->frame ||
+        (!is_temporary && page->kernel_map != index + 1))
         return pages_fail(audit, "a kernel alias of domain %u ref %u has outlived its page", map->domid,
                           map->ref);
     return 0;

@@ -42,7 +42,10 @@
     BUG(A22, "a forked child inherits the pages")                                                            \
     BUG(A23, "the kernel alias of a page whose user alias failed is forgotten")                              \
     BUG(A24, "an undo stops at a page that was never mapped")                                                \
+    BUG(A25, "pages of a mapping are counted from where its address space begins now")                       \
+    BUG(A26, "an unmap with holes misses a page behind each")                                                \
     BUG(A27, "a read-only mapping may ask for a byte to be cleared")                                         \
+    BUG(A28, "an unmap is notified before it is done")                                                       \
     BUG(A31, "a page that was set aside is used as a placeholder")                                           \
     BUG(A33, "the mappings of a killed process stay")                                                        \
     BUG(A34, "an unmap in another form than the map drops the pin and leaves the alias")                     \
@@ -52,6 +55,7 @@
     BUG(A38, "an offset of -1 asks for a byte to be cleared")                                                \
     BUG(A39, "the answer \"try again\" is a failure")                                                        \
     BUG(A40, "a page that is still mapped is used again")                                                    \
+    BUG(A41, "a copy may reach past the end of a granted page")                                              \
     BUG(B34, "a map that is refused leaves the in-use bits of the grant entry set")                          \
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
     BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \

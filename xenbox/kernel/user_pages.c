@@ -242,6 +242,29 @@ bool user_pages_touch(const void *address, size_t bytes)
     return is_touched;
 }
 
+struct user_mapping *user_mapping_get(uintptr_t from, uintptr_t to)
+{
+    struct user_mapping *mapping;
+
+    pthread_mutex_lock(&lock);
+    mapping = mapping_find(from, to);
+    if (mapping)
+        mapping->io_refs++;
+    pthread_mutex_unlock(&lock);
+    return mapping;
+}
+
+void user_mapping_put(struct user_mapping *mapping)
+{
+    bool is_last;
+
+    pthread_mutex_lock(&lock);
+    is_last = --mapping->io_refs == 0 && mapping->is_leaving;
+    pthread_mutex_unlock(&lock);
+    if (is_last)
+        mapping->ops->release(mapping);
+}
+
 /* One reference more or less to each page of a span, where the hypervisor process sees it. */
 static void span_count(const struct span *span, enum xb_io_kind kind, int change)
 {
@@ -285,6 +308,16 @@ static struct user_pages *pins_create(enum xb_io_kind kind)
     return pins;
 }
 
+static bool is_any_gone(const struct user_mapping *mapping, uintptr_t from, uintptr_t to)
+{
+    for (; mapping->is_gone && from < to && from < mapping_end(mapping);
+         from = (from | (XB_FRAME_SIZE - 1)) + 1) {
+        if (from >= mapping->address && mapping->is_gone[(from - mapping->address) / XB_FRAME_SIZE])
+            return true;
+    }
+    return false;
+}
+
 /* The caller holds the lock. */
 static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_kind kind,
                       struct user_pages **pins)
@@ -294,7 +327,8 @@ static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_ki
     struct span *span;
 
     for (; from < to && (mapping = mapping_find(from, to)); from = mapping_end(mapping)) {
-        if ((mapping->is_readonly && is_write) || bug_is_on(mapping->tables, BUG_H06))
+        if ((mapping->is_readonly && is_write) || is_any_gone(mapping, from, to) ||
+            bug_is_on(mapping->tables, BUG_H06))
             return -EFAULT;
         if (mapping->is_tainted)
             return -ENOMEM;

@@ -33,6 +33,8 @@ struct user_mapping_ops {
      */
     uintptr_t (*page_address)(struct user_mapping *mapping, uint32_t page);
     void (*page_address_put)(struct user_mapping *mapping, uint32_t page, uintptr_t address);
+    /* The program has unmapped these pages without a call of the library. Others of the mapping may stay. */
+    void (*pages_gone)(struct user_mapping *mapping, uint32_t first, uint32_t pages);
 };
 
 /* One map call. It belongs to the caller of user_mapping_add(), and stays where it is until it is released. */
@@ -45,6 +47,7 @@ struct user_mapping {
     struct xb_tables *tables;
     const uint32_t *map; /* index of the map record of each page */
     const struct user_mapping_ops *ops;
+    const uint8_t *is_gone; /* of each page; NULL: all are there */
     /* The rest is the registry's. */
     uint32_t io_refs;
     bool is_leaving;
@@ -78,6 +81,13 @@ USER_PAGES_EXPORT bool user_pages_have_bug(const struct user_pages *pins, unsign
 
 /* Has this process any granted mapping at all? */
 USER_PAGES_EXPORT bool user_pages_any(void);
+
+/*
+ * The lowest mapping that overlaps [from, to), with a reference that keeps it; NULL. user_mapping_put() gives it back,
+ * and may release it.
+ */
+USER_PAGES_EXPORT struct user_mapping *user_mapping_get(uintptr_t from, uintptr_t to);
+USER_PAGES_EXPORT void user_mapping_put(struct user_mapping *mapping);
 
 /* May any of these bytes be granted memory? Only "no" is certain; this is what ordinary I/O costs. */
 USER_PAGES_EXPORT bool user_pages_may_touch(const void *address, size_t bytes);

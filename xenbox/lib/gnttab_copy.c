@@ -93,10 +93,12 @@ static int segment_copy(struct xengntdev_handle *handle, uint8_t *frames,
 }
 
 /* What the device refuses before anything is copied: no granted page at all, or past the end of one. */
-static bool segment_is_valid(const xengnttab_grant_copy_segment_t *segment)
+static bool segment_is_valid(const struct xb_tables *tables, const xengnttab_grant_copy_segment_t *segment)
 {
     if (!(segment->flags & (GNTCOPY_source_gref | GNTCOPY_dest_gref)))
         return false;
+    if (bug_is_on(tables, BUG_A41))
+        return true;
     if ((segment->flags & GNTCOPY_source_gref) &&
         (uint32_t)segment->source.foreign.offset + segment->len > XB_FRAME_SIZE)
         return false;
@@ -112,7 +114,7 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_
     if (!client_is_ours(&xgt->client) || xgt->is_restricted)
         return gnttab_error(-EINVAL);
     for (uint32_t i = 0; i < count; i++) {
-        if (!segment_is_valid(&segs[i]))
+        if (!segment_is_valid(xgt->client.tables, &segs[i]))
             return gnttab_error(-EINVAL);
     }
     frames = client_frames(&xgt->client);

@@ -31,6 +31,7 @@ struct region {
     bool has_notify; /* one page; the hypervisor process unmaps it */
     bool is_stuck; /* its pins are not ours any more */
     struct pv_page *page;
+    uint8_t *is_gone; /* pages that the program has unmapped by itself; NULL: none */
     uint32_t map[]; /* records */
 };
 
@@ -53,6 +54,7 @@ static struct region *region_create(struct xengntdev_handle *handle, uint32_t co
 static void region_free(struct region *region)
 {
     free(region->page);
+    free(region->is_gone);
     free(region);
 }
 
@@ -109,10 +111,17 @@ static void page_unpin(struct region *region, uint32_t i)
 
 static void region_unpin(struct region *region)
 {
+    const struct xb_tables *tables = region->handle->client.tables;
+
     for (uint32_t i = 0; i < region->mapping.pages; i++) {
-        if (!region->page[i].is_pinned && bug_is_on(region->handle->client.tables, BUG_A24))
+        bool is_hole = region->is_gone && region->is_gone[i];
+
+        if (!is_hole && !region->page[i].is_pinned && bug_is_on(tables, BUG_A24))
             return;
-        page_unpin(region, i);
+        if (is_hole)
+            i += bug_is_on(tables, BUG_A26); /* off by one */
+        else
+            page_unpin(region, i);
     }
 }
 
@@ -208,6 +217,37 @@ static int region_notify(struct region *region, uint32_t offset, uint32_t port)
     return ret;
 }
 
+/* Takes it out of sight. True: no I/O refers to it. */
+static bool region_hide(struct region *region)
+{
+    uint32_t grants = bug_is_on(region->handle->client.tables, BUG_A36) ? 16 : 1; /* of a page of 64 KiB */
+    bool is_idle = user_mapping_remove(&region->mapping);
+
+    client_unmap_frames((void *)region->mapping.address, region->mapping.pages * grants);
+    return is_idle;
+}
+
+/* The notification is sent, and a record that nothing else keeps goes, in one step of the hypervisor process. */
+static int region_unmap_notify(struct region *region, bool is_idle)
+{
+    struct xengntdev_handle *handle = region->handle;
+    struct xb_u32 index = { .value = region->map[0] };
+    int ret;
+
+    /* The other views go first: it is the last pin that is dropped with the notification. */
+    if (is_idle)
+        pv_page_unmap(handle, &region->page[0]);
+
+    do {
+        ret = client_call(&handle->client, XB_OP_UNMAP_NOTIFY, &index, sizeof(index), NULL, 0, NULL);
+    } while (ret == -EAGAIN && sched_yield() == 0); /* the entry is locked for a copy */
+    if (ret == 0 && is_idle) {
+        region->page[0].user = NO_RECORD;
+        record_give_back(handle, index.value);
+    }
+    return ret;
+}
+
 /* The last I/O that referred to an unmapped region is over. Takes the handle's lock. */
 static void region_release(struct user_mapping *mapping)
 {
@@ -243,10 +283,71 @@ static void region_page_address_put(struct user_mapping *mapping, uint32_t i, ui
     pv_page_address_put(region->handle, &region->page[i], address);
 }
 
+/* From the start of the piece of address space that the page is in now, not of what was mapped once (A25). */
+static uint32_t wrong_page(const struct region *region, uint32_t page)
+{
+    uint32_t start = page;
+
+    while (start > 0 && !(region->is_gone && region->is_gone[start - 1]))
+        start--;
+    return page - start;
+}
+
+/* One page that the program has unmapped. */
+static void page_gone(struct region *region, uint32_t i)
+{
+    struct client *client = &region->handle->client;
+    struct xb_map *map = map_at(client, region->map[i]);
+    uint32_t victim = bug_is_on(client->tables, BUG_A25) ? wrong_page(region, i) : i;
+    uint32_t io_refs = 0;
+
+    /* The address stays taken as long as the others of the mapping are there: nothing else gets its place. */
+    mmap((uint8_t *)region->mapping.address + (size_t)i * XB_FRAME_SIZE, XB_FRAME_SIZE, PROT_NONE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    for (int kind = 0; kind < XB_IO_KINDS; kind++)
+        io_refs += atomic_load(&map->io_refs[kind]);
+    /* What I/O still refers to goes with the mapping. */
+    if (io_refs)
+        atomic_store(&map->state, XB_MAP_LEAVING);
+    else if (region->has_notify)
+        region->has_notify = region_unmap_notify(region, true) < 0;
+    else
+        page_unpin(region, victim);
+}
+
+/* The program has unmapped pages by munmap(2). Takes the handle's lock. */
+static void region_pages_gone(struct user_mapping *mapping, uint32_t first, uint32_t pages)
+{
+    struct region *region = (struct region *)mapping;
+    struct xengntdev_handle *handle = region->handle;
+    uint32_t left = 0;
+
+    pthread_mutex_lock(&handle->lock);
+    if (!region->is_gone)
+        region->is_gone = calloc(mapping->pages, 1);
+    for (uint32_t i = first; region->is_gone && i < first + pages; i++) {
+        if (!region->is_gone[i])
+            page_gone(region, i);
+        region->is_gone[i] = 1;
+    }
+    mapping->is_gone = region->is_gone;
+    for (uint32_t i = 0; region->is_gone && i < mapping->pages; i++)
+        left += !region->is_gone[i];
+    if (left == 0 && !mapping->is_leaving) {
+        /* The caller has a reference: with that the rest is released. */
+        gnttab_get(handle);
+        tdelete(region, &handle->regions, region_compare);
+        region_hide(region);
+    }
+    pthread_mutex_unlock(&handle->lock);
+}
+
 static const struct user_mapping_ops pv_ops = { .release = region_release,
+                                                .pages_gone = region_pages_gone,
                                                 .page_address = region_page_address,
                                                 .page_address_put = region_page_address_put };
-static const struct user_mapping_ops autotranslated_ops = { .release = region_release };
+static const struct user_mapping_ops autotranslated_ops = { .release = region_release,
+                                                            .pages_gone = region_pages_gone };
 
 /* I/O that may start when the mapping is gone ($XENBOX_IO) goes through the mapping of all frames. */
 static uintptr_t region_frame_address(struct user_mapping *mapping, uint32_t i)
@@ -263,6 +364,7 @@ static void region_frame_address_put(struct user_mapping *mapping, uint32_t i, u
 }
 
 static const struct user_mapping_ops late_ops = { .release = region_release,
+                                                  .pages_gone = region_pages_gone,
                                                   .page_address = region_frame_address,
                                                   .page_address_put = region_frame_address_put };
 
@@ -325,16 +427,6 @@ static int region_show(struct region *region, const uint32_t *frames, int prot)
     return ret;
 }
 
-/* Takes it out of sight. True: no I/O refers to it. */
-static bool region_hide(struct region *region)
-{
-    uint32_t grants = bug_is_on(region->handle->client.tables, BUG_A36) ? 16 : 1; /* of a page of 64 KiB */
-    bool is_idle = user_mapping_remove(&region->mapping);
-
-    client_unmap_frames((void *)region->mapping.address, region->mapping.pages * grants);
-    return is_idle;
-}
-
 int region_map(struct xengntdev_handle *handle, const struct region_request *request, void **address)
 {
     struct region *region = region_create(handle, request->count);
@@ -368,27 +460,6 @@ fail:
     return ret;
 }
 
-/* The notification is sent, and a record that nothing else keeps goes, in one step of the hypervisor process. */
-static int region_unmap_notify(struct region *region, bool is_idle)
-{
-    struct xengntdev_handle *handle = region->handle;
-    struct xb_u32 index = { .value = region->map[0] };
-    int ret;
-
-    /* The other views go first: it is the last pin that is dropped with the notification. */
-    if (is_idle)
-        pv_page_unmap(handle, &region->page[0]);
-
-    do {
-        ret = client_call(&handle->client, XB_OP_UNMAP_NOTIFY, &index, sizeof(index), NULL, 0, NULL);
-    } while (ret == -EAGAIN && sched_yield() == 0); /* the entry is locked for a copy */
-    if (ret == 0 && is_idle) {
-        region->page[0].user = NO_RECORD;
-        record_give_back(handle, index.value);
-    }
-    return ret;
-}
-
 /*
  * The region is out of sight, and I/O refers to it. A real kernel without a reference of its own for the I/O
  * takes the page back from under it, and the page stays pinned for good: see XB_BOX_PUNISH.
@@ -408,6 +479,8 @@ static void region_leave(struct region *region)
         handle->leaving = region;
     region->is_stuck = tables->flags & XB_BOX_PUNISH;
     for (uint32_t i = 0; i < region->mapping.pages; i++) {
+        if (region->page[i].user == NO_RECORD)
+            continue;
         if (region->is_stuck)
             pv_page_unmap(handle, &region->page[i]);
         atomic_store(&map_at(&handle->client, region->map[i])->state,
@@ -428,11 +501,17 @@ static int region_end(struct region *region)
 
     /* Before anybody can release it. */
     gnttab_get(handle);
+    if (region->has_notify && bug_is_on(handle->client.tables, BUG_A28)) {
+        region_unmap_notify(region, true);
+        region->has_notify = false;
+        faults_next(&handle->faults, FAULT_NOTIFY);
+    }
     if (bug_is_on(handle->client.tables, BUG_H03))
         user_mapping_wait(&region->mapping);
     is_idle = region_hide(region);
     if (!is_idle)
         region_leave(region);
+    faults_next(&handle->faults, FAULT_NOTIFY);
     if (region->has_notify)
         ret = region_unmap_notify(region, is_idle);
     if (is_idle) {
