@@ -28,7 +28,7 @@ name = "$name"
 type = "$type"
 kernel = "/xen/vmlinux"
 ramdisk = "/xen/guest.img"
-extra = "console=hvc0 panic=5 loglevel=6 xen_case=$CASE xen_patience=${PATIENCE:-1} xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
+extra = "console=hvc0 panic=5 loglevel=6 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 xen_case=$CASE xen_patience=${PATIENCE:-1} xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
 memory = ${GUEST_MB:-192}
 vcpus = 1
 on_crash = "destroy"

@@ -13,7 +13,7 @@ machine_start() {
     truncate -s "${XEN_DISK_MB}M" "$XEN_WORK/disk.img"
     truncate -s 16M "$XEN_WORK/slow.img"
     local kernel_options="console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE"
-    kernel_options+=" xen_rounds=$XEN_BENCH_ROUNDS"
+    kernel_options+=" xen_rounds=$XEN_BENCH_ROUNDS $XEN_KERNEL_OPTIONS"
     exec qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
