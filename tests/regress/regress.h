@@ -86,6 +86,6 @@ int page_differs(const void *page, uint32_t seed);
 /* Waits for the children that the row forked; false when one failed. */
 bool children_succeed(unsigned count);
 
-extern const struct row rows_hypervisor[], rows_mapping[], rows_views[], rows_io[];
+extern const struct row rows_entry[], rows_hypervisor[], rows_mapping[], rows_views[], rows_io[];
 
 #endif

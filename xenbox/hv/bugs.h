@@ -56,9 +56,14 @@
     BUG(A39, "the answer \"try again\" is a failure")                                                        \
     BUG(A40, "a page that is still mapped is used again")                                                    \
     BUG(A41, "a copy may reach past the end of a granted page")                                              \
+    BUG(B05, "the in-use bits are cleared by the first of several unmaps")                                   \
+    BUG(B28, "a frame is taken from the shared entry, whatever was granted")                                 \
+    BUG(B31, "an entry of any type is mapped")                                                               \
     BUG(B34, "a map that is refused leaves the in-use bits of the grant entry set")                          \
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
     BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \
+    BUG(B39, "the mappings of a page are counted in one of two counters only")                               \
+    BUG(B43, "no more than 32 frames of a grant table can be mapped at once")                                \
     BUG(H01, "an unmap drops pins without a look at who refers to the pages")                                \
     BUG(H03, "an unmap waits until no I/O refers to the pages")                                              \
     BUG(H04, "an unmap under I/O can be begun a second time")                                                \

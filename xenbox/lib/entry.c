@@ -70,6 +70,14 @@ int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid
     return GNTST_okay;
 }
 
+/* May the mapper use an entry with this word? */
+static bool entry_permits(const struct locked_entry *entry, uint32_t word, bool is_readonly)
+{
+    if (bug_is_on(entry->client->tables, BUG_B31))
+        word = (word & ~(uint32_t)GTF_type_mask) | GTF_permit_access;
+    return xb_grant_permits(word, entry->client->domid, is_readonly);
+}
+
 int entry_check(struct locked_entry *entry, bool is_readonly)
 {
     uint32_t word = xb_grant_load(entry->shared); /* one snapshot of flags and domid */
@@ -79,11 +87,12 @@ int entry_check(struct locked_entry *entry, bool is_readonly)
         frame = *entry->named_frame;
     if (atomic_load(&entry->client->tables->domain[entry->domid].state) == XB_DOMAIN_DYING)
         return GNTST_bad_domain;
-    if (!xb_grant_permits(word, entry->client->domid, is_readonly))
+    if (!entry_permits(entry, word, is_readonly))
         return GNTST_general_error;
     if (frame == XB_NO_FRAME ||
         (!bug_is_on(entry->client->tables, BUG_A11) &&
-         (frame >= XB_MAX_FRAMES || frame != atomic_load(&entry->active->granted))) ||
+         (frame >= XB_MAX_FRAMES ||
+          (frame != atomic_load(&entry->active->granted) && !bug_is_on(entry->client->tables, BUG_B28)))) ||
         atomic_load(&entry->client->tables->frame[frame].owner) != XB_OWNER(entry->domid))
         return GNTST_bad_page;
     entry->frame = frame;
@@ -94,7 +103,8 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly, 
 {
     uint32_t word = xb_grant_load(entry->shared);
 
-    if (entry->active->pins_ro + entry->active->pins_rw >= PINS_MAX)
+    if ((bug_is_on(entry->client->tables, BUG_B39) ? 0 : entry->active->pins_ro) + entry->active->pins_rw >=
+        PINS_MAX)
         return GNTST_no_space;
     map->domid = entry->domid;
     map->ref = entry->ref;
@@ -106,7 +116,7 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly, 
     map->alias = alias;
     /* The bits say "in use" only of an entry that still permits what we do: its owner may be ending it. */
     do {
-        if (!xb_grant_permits(word, entry->client->domid, is_readonly))
+        if (!entry_permits(entry, word, is_readonly))
             return GNTST_general_error;
     } while (!xb_grant_exchange(entry->shared, &word, word | xb_pins_in_use(1, !is_readonly)));
     atomic_fetch_add(is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
@@ -127,6 +137,8 @@ void entry_unpin(struct locked_entry *entry, struct xb_map *map)
     if (!entry->active->pins_ro && !entry->active->pins_rw)
         atomic_store(&entry->active->frame, XB_NO_FRAME);
     xb_grant_show_pins(entry->shared, entry->active);
+    if (bug_is_on(entry->client->tables, BUG_B05))
+        xb_grant_store(entry->shared, xb_grant_load(entry->shared) & ~XB_GRANT_IN_USE);
     atomic_store(&map->state, XB_MAP_FREE);
 }
 

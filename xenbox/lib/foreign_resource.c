@@ -17,6 +17,7 @@
 #include <xen/xen.h>
 #include <xen/memory.h>
 
+#include "xenbox/hv/bugs.h"
 #include "xenbox/lib/foreignmemory.h"
 
 struct xenforeignmemory_resource_handle {
@@ -67,6 +68,8 @@ static int resource_map(xenforeignmemory_handle *fmem, domid_t domid, unsigned l
     _Static_assert(offsetof(struct xb_tables, domain[0].grant) % XB_FRAME_SIZE == 0 &&
                        sizeof(struct xb_domain) % XB_FRAME_SIZE == 0,
                    "a grant table is mapped by pages");
+    if (bug_is_on(fmem->client.tables, BUG_B43) && nr_frames > 32)
+        return -EINVAL;
     if (nr_frames == 0 || frame >= limit || nr_frames > limit - frame)
         return -EINVAL;
     return table_map(table + frame * XB_FRAME_SIZE, nr_frames * XB_FRAME_SIZE, prot, flags, *address,

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/*
+ * rows_entry.c: group B of the catalogue, what a shared grant entry says against what the hypervisor has recorded. The
+ * entry is its domain's to write: here the toolstack does it for the granter, which maps the grant table.
+ */
+#define __XEN_TOOLS__ 1
+#include <config.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <xenforeignmemory.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+
+#include "tests/regress/regress.h"
+
+#define MAPS_MAX 300 /* more than any hypervisor counts of one page */
+#define MAPS_XEN 128
+#define FRAMES_ONCE 32u /* of a table: what was once the most in a call */
+
+static xenforeignmemory_handle *memory;
+
+static xenforeignmemory_resource_handle *table_map(unsigned long frame, unsigned long frames, void **address)
+{
+    *address = NULL;
+    return xenforeignmemory_map_resource(memory, (domid_t)granter, XENMEM_resource_grant_table,
+                                         XENMEM_resource_grant_table_id_shared, frame, frames, address, RW,
+                                         0);
+}
+
+static size_t table_frames(void)
+{
+    size_t bytes = 0;
+
+    mapper_tab(); /* puts us into the mapper's domain */
+    memory = xenforeignmemory_open(NULL, 0);
+    CHECK(memory, "no handle for foreign memory");
+    CHECK(xenforeignmemory_resource_size(memory, (domid_t)granter, XENMEM_resource_grant_table,
+                                         XENMEM_resource_grant_table_id_shared, &bytes) == 0,
+          "errno %d", errno);
+    return bytes / PAGE;
+}
+
+static volatile grant_entry_v1_t *granters_entries(void)
+{
+    void *address;
+
+    CHECK(table_frames() > 0, "the granter has no table");
+    CHECK(table_map(0, 1, &address), "the granter's table cannot be mapped, errno %d", errno);
+    return address;
+}
+
+static int copy_from(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length)
+{
+    xengnttab_grant_copy_segment_t segment = { .len = length, .flags = GNTCOPY_source_gref, .status = 1 };
+
+    segment.source.foreign.ref = ref;
+    segment.source.foreign.domid = (domid_t)granter;
+    segment.dest.virt = bytes;
+    return xengnttab_grant_copy(tab, 1, &segment) == 0 ? segment.status : -1000 - errno;
+}
+
+/* What is mapped twice is in use until both are gone, whatever becomes of it meanwhile. */
+static void b05_in_use_until_the_last_unmap(void)
+{
+    xengntshr_handle *shr = granter_share();
+    xengnttab_handle *tab = mapper_tab();
+    uint32_t ref, others[8];
+    char *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1), *other, *first, *second;
+
+    CHECK(page, "nothing is shared");
+    page_fill(page, 5);
+    first = xengnttab_map_grant_ref(tab, granter, ref, RW);
+    second = xengnttab_map_grant_ref(tab, granter, ref, RW);
+    CHECK(first && second, "it cannot be mapped twice");
+    CHECK(xengnttab_unmap(tab, first, 1) == 0, "unmap");
+    row_check("after the first of two unmaps");
+    CHECK(xengntshr_unshare(shr, page, 1) == 0, "unshare");
+    other = xengntshr_share_pages(shr, mapper, 8, others, 1);
+    CHECK(other, "nothing more can be shared");
+    for (unsigned i = 0; i < 8; i++)
+        page_fill(other + i * PAGE, 100 + i);
+    CHECK(page_differs(second, 5) < 0, "the page was given to somebody else while it was mapped");
+    page_fill(second, 6);
+    for (unsigned i = 0; i < 8; i++)
+        CHECK(page_differs(other + i * PAGE, 100 + i) < 0, "a write through the mapping hit another page");
+    CHECK(xengnttab_unmap(tab, second, 1) == 0, "unmap");
+    row_check("after both");
+}
+
+/* While a page is pinned it is the one that was recorded, not the one that the entry has come to name. */
+static void b28_copy_from_a_pinned_entry(void)
+{
+    xengntshr_handle *shr = granter_share();
+    xengnttab_handle *tab = mapper_tab();
+    uint32_t refs[2], frame;
+    char *pages = xengntshr_share_pages(shr, mapper, 2, refs, 1), *mapped, bytes[16];
+    volatile grant_entry_v1_t *entries = granters_entries();
+    int status;
+
+    CHECK(pages, "nothing is shared");
+    memset(pages, 'a', PAGE);
+    memset(pages + PAGE, 'b', PAGE);
+    mapped = xengnttab_map_grant_ref(tab, granter, refs[0], RW);
+    CHECK(mapped, "map");
+    frame = entries[refs[0]].frame;
+    entries[refs[0]].frame = entries[refs[1]].frame;
+    status = copy_from(tab, refs[0], bytes, sizeof(bytes));
+    entries[refs[0]].frame = frame;
+    CHECK(status != GNTST_okay || bytes[0] == 'a',
+          "the copy is of another page than the one that is pinned: '%c'", bytes[0]);
+    CHECK(mapped[0] == 'a', "the mapping has changed");
+    CHECK(copy_from(tab, refs[0], bytes, sizeof(bytes)) == GNTST_okay && bytes[0] == 'a',
+          "it does not work any more");
+    CHECK(xengnttab_unmap(tab, mapped, 1) == 0, "unmap");
+    row_check("at the end");
+}
+
+static void b31_only_access_grants_are_mapped(void)
+{
+    static const uint16_t types[] = { GTF_invalid, GTF_accept_transfer, GTF_transitive };
+    xengntshr_handle *shr = granter_share();
+    xengnttab_handle *tab = mapper_tab();
+    uint32_t ref;
+    void *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1), *mapped;
+    volatile grant_entry_v1_t *entries = granters_entries();
+    char bytes[16];
+
+    CHECK(page, "nothing is shared");
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        uint16_t flags = entries[ref].flags;
+        int status;
+
+        entries[ref].flags = (uint16_t)((flags & ~GTF_type_mask) | types[i]);
+        mapped = xengnttab_map_grant_ref(tab, granter, ref, RW);
+        status = copy_from(tab, ref, bytes, sizeof(bytes));
+        entries[ref].flags = flags;
+        CHECK(!mapped, "an entry of type %u was mapped", types[i]);
+        CHECK(status != GNTST_okay, "an entry of type %u was copied", types[i]);
+    }
+    mapped = xengnttab_map_grant_ref(tab, granter, ref, RW);
+    CHECK(mapped, "the grant cannot be used any more");
+    CHECK(xengnttab_unmap(tab, mapped, 1) == 0, "unmap");
+    row_check("at the end");
+}
+
+/* The counters of an entry do not wrap: one mapping too many is refused, and costs nothing. */
+static void b39_pins_are_counted_to_the_end(void)
+{
+    xengntshr_handle *shr = granter_share();
+    xengnttab_handle *tab = mapper_tab();
+    static void *mapped[MAPS_MAX];
+    unsigned count = 0;
+    uint32_t ref;
+
+    CHECK(xengntshr_share_pages(shr, mapper, 1, &ref, 0), "nothing is shared");
+    while (count < MAPS_MAX && (mapped[count] = xengnttab_map_grant_ref(tab, granter, ref, PROT_READ)))
+        count++;
+    CHECK(count > 0 && count <= MAPS_XEN, "%u mappings of one page", count);
+    CHECK(errno == EINVAL, "errno %d", errno);
+    row_check("at the limit");
+    CHECK(xengnttab_unmap(tab, mapped[--count], 1) == 0, "unmap");
+    mapped[count] = xengnttab_map_grant_ref(tab, granter, ref, PROT_READ);
+    CHECK(mapped[count], "what was unmapped cannot be mapped again");
+    for (count++; count > 0; count--)
+        CHECK(xengnttab_unmap(tab, mapped[count - 1], 1) == 0, "unmap");
+    row_check("at the end");
+}
+
+static void b43_tables_are_mapped_whole(void)
+{
+    size_t frames = table_frames();
+    xenforeignmemory_resource_handle *whole, *half;
+    char *address, *second;
+
+    CHECK(frames > FRAMES_ONCE, "the table has %zu frames only", frames);
+    whole = table_map(0, frames, (void **)&address);
+    CHECK(whole, "%zu frames in one call: errno %d", frames, errno);
+    half = table_map(frames / 2, frames - frames / 2, (void **)&second);
+    CHECK(half, "the second half: errno %d", errno);
+    CHECK(memcmp(address + frames / 2 * PAGE, second, (frames - frames / 2) * PAGE) == 0,
+          "they are not the same");
+    CHECK(xenforeignmemory_unmap_resource(memory, half) == 0 &&
+              xenforeignmemory_unmap_resource(memory, whole) == 0,
+          "unmap");
+}
+
+const struct row rows_entry[] = {
+    { "B05", "what is mapped twice is in use until both are gone", IN_ALL, NEED_GUEST,
+      b05_in_use_until_the_last_unmap, 0 },
+    { "B28", "a copy by a pinned entry is of the page that was pinned", IN_ALL, NEED_GUEST,
+      b28_copy_from_a_pinned_entry, 0 },
+    { "B31", "only entries that permit access are mapped or copied", IN_ALL, NEED_GUEST,
+      b31_only_access_grants_are_mapped, 0 },
+    { "B39", "one mapping of a page too many is refused, and costs nothing", IN_ALL, NEED_GUEST,
+      b39_pins_are_counted_to_the_end, 0 },
+    { "B43", "a grant table is mapped in one piece, however large", IN_ALL, NEED_GUEST,
+      b43_tables_are_mapped_whole, 0 },
+    { 0 },
+};
