@@ -11,12 +11,14 @@
 #include <liburing.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -40,14 +42,14 @@ struct fixture {
     char *own; /* a page of ordinary memory */
 };
 
-static int setup(void **state)
+static int setup_box(void **state, const char *option)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     char path[] = "/tmp/xs-io.XXXXXX", page[PAGE];
     int fd = mkstemp(path);
     void *own;
 
-    test_box_start(&f->box, NULL);
+    test_box_start(&f->box, option);
     f->guest = test_box_create_domain(&f->box);
     test_box_enter(f->guest);
     f->shr = xengntshr_open(NULL, 0);
@@ -72,6 +74,16 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup(void **state)
+{
+    return setup_box(state, NULL);
+}
+
+static int setup_punish(void **state)
+{
+    return setup_box(state, "--punish");
+}
+
 static unsigned pins_of(struct fixture *f, unsigned page)
 {
     const struct xb_active *active = &f->box.tool.tables->domain[f->guest].active[f->ref[page]];
@@ -85,7 +97,7 @@ static int teardown(void **state)
 
     io_uring_queue_exit(&f->ring);
     xengnttab_unmap(f->tab, f->mapped, PAGES);
-    for (unsigned i = 0; i < PAGES; i++)
+    for (unsigned i = 0; i < PAGES && !audit_damage(f->box.tool.tables); i++)
         assert_int_equal(pins_of(f, i), 0);
     test_box_audit(&f->box);
     xengnttab_close(f->tab);
@@ -444,6 +456,87 @@ static void test_buffered_io_pins_nothing(void **state)
     close(ends[1]);
 }
 
+/* A program of domain 0 that maps a page, starts a slow read into it, says so, and waits. */
+__attribute__((noreturn)) static void mapper_run(struct fixture *f, bool is_uring, int said)
+{
+    struct iocb iocb, *iocbs[] = { &iocb };
+    io_context_t context = NULL;
+    xengnttab_handle *tab;
+    struct io_uring ring;
+    char *page;
+
+    setenv("XENBOX_IO", "delay=60s", 1);
+    tab = xengnttab_open(NULL, 0);
+    page = tab ? xengnttab_map_grant_ref(tab, f->guest, f->ref[0], RW) : NULL;
+    if (!page || io_setup(1, &context) < 0 || io_uring_queue_init(1, &ring, 0) < 0)
+        _exit(1);
+    if (is_uring) {
+        io_uring_prep_read(io_uring_get_sqe(&ring), f->file, page, PAGE, 0);
+        if (io_uring_submit(&ring) != 1)
+            _exit(1);
+    } else {
+        io_prep_pread(&iocb, f->file, page, PAGE, 0);
+        if (io_submit(context, 1, iocbs) != 1)
+            _exit(1);
+    }
+    if (write(said, "", 1) == 1)
+        pause();
+    _exit(1);
+}
+
+static void mapper_dies(struct fixture *f, bool is_uring)
+{
+    int ends[2], status;
+    char ready;
+    pid_t child;
+
+    assert_return_code(pipe(ends), errno);
+    child = fork();
+    if (child == 0)
+        mapper_run(f, is_uring, ends[1]);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    assert_int_equal(pins_of(f, 0), 2);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(ends[0]);
+}
+
+static bool is_pinned_once(struct test_box *box, void *arg)
+{
+    return pins_of(arg, 0) == 1;
+}
+
+static bool is_damaged(struct test_box *box, void *arg)
+{
+    return audit_damage(box->tool.tables) == 1;
+}
+
+/* kill -9 with a request in flight: libaio is clean, io_uring is what breaks a real domain 0. */
+static void test_death_in_flight_is_punished_with_io_uring_only(void **state)
+{
+    struct fixture *f = *state;
+    struct io_uring_sqe *sqe;
+    int results[1];
+    char *page;
+
+    mapper_dies(f, false);
+    assert_true(test_box_wait(&f->box, is_pinned_once, f, 5000));
+    assert_int_equal(audit_damage(f->box.tool.tables), 0);
+    mapper_dies(f, true);
+    assert_true(test_box_wait(&f->box, is_damaged, NULL, 5000));
+    assert_int_equal(pins_of(f, 0), 2);
+
+    page = xengnttab_map_grant_ref(f->tab, f->guest, f->ref[1], RW);
+    assert_non_null(page);
+    sqe = sqe_next(f, 0, 0);
+    io_uring_prep_read(sqe, f->file, page, PAGE, 0);
+    assert_int_equal(io_uring_submit(&f->ring), 1);
+    take(f, 1, results);
+    assert_int_equal(results[0], -ENOMEM);
+    assert_int_equal(xengnttab_unmap(f->tab, page, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_aio_several_and_eventfd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_aio_ring_without_the_library, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buffered_io_pins_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_death_in_flight_is_punished_with_io_uring_only, setup_punish,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
