@@ -104,8 +104,8 @@ static const struct setting {
       .initial = "auto",
       .choices = "auto|on|off",
       .help = "Whether files are read and written straight to and from mapped pages of guests, without a copy. Only "
-              "where engine = libaio is set, and with a data method that maps. auto: where a try at the start, with a grant to this "
-              "domain itself, went right. on: without a try, for tests." },
+              "where engine = libaio is set, and with a data method that maps. auto: where a try at the "
+              "start, with a grant to this domain itself, went right. on: without a try, for tests." },
     { .name = "persistent-pages",
       .type = SETTING_NUMBER,
       .offset = offsetof(struct config, persistent_pages),
@@ -328,8 +328,8 @@ static int read_line(struct config *c, char *line, char *reason, size_t size)
 }
 
 /*
- * fgets() says nothing about a zero byte in a line; but what lies behind the end that it writes is as it was before, and
- * holds no zero.
+ * fgets() says nothing about a zero byte in a line; but what lies behind the end that it writes is as it was
+ * before, and holds no zero.
  */
 static bool has_zero(const char *line, size_t size)
 {

@@ -16,8 +16,8 @@
 #include "backend/grant_io.h"
 
 /*
- * Tries it, when the settings leave that open, with a file in dir: in a child process, since a kernel that does it wrong
- * may never come back from it. Before there are threads. Logs the result in one line.
+ * Tries it, when the settings leave that open, with a file in dir: in a child process, since a kernel that does
+ * it wrong may never come back from it. Before there are threads. Logs the result in one line.
  */
 void mapped_io_probe(const char *dir);
 /* Whether a device's I/O goes straight to mapped pages. *reason: valid for ever. */

@@ -278,7 +278,8 @@ int main(int argc, char **argv)
         return usage("a command", NULL);
     view = find_view(argv[0]);
     if (!view)
-        return usage("list, show, why, stats, workers, channels, move, suspend, resume, poll, events, capture or uncapture",
+        return usage("list, show, why, stats, workers, channels, move, suspend, resume, poll, events, capture or "
+                     "uncapture",
                      argv[0]);
     if (format == FORMAT_PROMETHEUS && strcmp(view->command, "stats") != 0)
         return usage("--prometheus with stats", argv[0]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vif_order.c: captures, on the order of an operator. The port belongs to the queue's worker while there is one: a letter
- * takes the capture there and brings the one before back, which is then closed where it may block.
+ * vif_order.c: captures, on the order of an operator. The port belongs to the queue's worker while there is one:
+ * a letter takes the capture there and brings the one before back, which is then closed where it may block.
  */
 #include <config.h>
 

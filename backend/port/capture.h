@@ -3,8 +3,8 @@
  * capture.h: what passes a port, in a file that tcpdump and Wireshark read (pcap, with nanoseconds).
  *
  * One thread, the worker's, gives it frames; a thread of its own writes them, so that a slow disk holds nothing up:
- * what there is no room for in between is counted and left out. Checksums that are blank are completed in the copy, since
- * nobody who reads the file can know better; a packet that is to be segmented is there as it is, in one piece.
+ * what there is no room for in between is counted and left out. Checksums that are blank are completed in the
+ * copy, since nobody who reads the file can know better; a packet that is to be segmented is there as it is, in one piece.
  */
 #ifndef XENSPLIT_BACKEND_PORT_CAPTURE_H
 #define XENSPLIT_BACKEND_PORT_CAPTURE_H

@@ -30,6 +30,7 @@
 
 #define BACK "/local/domain/0/backend/vbd/3/51712"
 #define FRONT "/local/domain/3/device/vbd/51712"
+#define WATCHES_OF_A_DAEMON 3 /* backend/vbd, backend/vif and @releaseDomain: none of a device */
 
 static struct event_base *base;
 
@@ -283,7 +284,7 @@ static void test_unplug_is_finished_and_forgotten(void **state)
     settle();
     assert_int_equal(own(), XenbusStateClosed);
     assert_int_equal(device_table_count(), 0);
-    assert_int_equal(fake_store_watches(), 2);
+    assert_int_equal(fake_store_watches(), WATCHES_OF_A_DAEMON);
 }
 
 /* The node goes in the middle of each step: nothing of it may come back. */
@@ -367,7 +368,7 @@ static void test_foreign_frontend_is_refused(void **state)
     assert_int_equal(own(), XenbusStateClosing);
     assert_true(has_error());
     assert_int_equal(family.setups, 0);
-    assert_int_equal(fake_store_watches(), 2);
+    assert_int_equal(fake_store_watches(), WATCHES_OF_A_DAEMON);
     fake_store_write(BACK "/frontend", FRONT);
     write_number(BACK, "frontend-id", 4);
     settle();
