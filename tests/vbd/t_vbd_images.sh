@@ -24,7 +24,7 @@ refused "$SCRATCH/pipe" "expected a regular file or a block device, found a pipe
 refused /dev/null "expected a regular file or a block device, found a character device"
 refused "$SCRATCH/odd.img" "expected a size that is a positive multiple of 512 bytes, found 1000"
 refused "$SCRATCH/empty.img" "expected a size that is a positive multiple of 512 bytes, found 0"
-refused qcow2:disk "params: expected an absolute path, null:SIZE[,zero=off] or mem:SIZE, found \"qcow2:disk\""
+refused qcow2:disk "params: expected an absolute path, null:SIZE.* or mem:SIZE, found \"qcow2:disk\""
 refused mem:12345 "expected a size such as 64M .* found \"12345\""
 
 say "a second writer"
