@@ -4,7 +4,8 @@
  *
  * One thread, the worker's, gives it frames; a thread of its own writes them, so that a slow disk holds nothing up:
  * what there is no room for in between is counted and left out. Checksums that are blank are completed in the
- * copy, since nobody who reads the file can know better; a packet that is to be segmented is there as it is, in one piece.
+ * copy, since nobody who reads the file can know better; a packet that is to be segmented is there as it is, in
+ * one piece.
  */
 #ifndef XENSPLIT_BACKEND_PORT_CAPTURE_H
 #define XENSPLIT_BACKEND_PORT_CAPTURE_H
