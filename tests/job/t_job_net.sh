@@ -56,5 +56,7 @@ expect_fail "a number like 0 expected, found 'eth0'" xenbox run -d "$DOM" -- xen
 expect_fail "two IP addresses of one kind" xenbox run -d "$DOM" -- xenfront net ping --from=1.2.3.4 --to=::1
 expect_fail "a size from 14" xenbox run -d "$DOM" -- xenfront net bench --size=4
 expect_fail "a name of 1 to 15 characters" xenbox run -d "$DOM" -- xenfront net tap --tap=more-than-15-characters
+expect_fail "CAP_NET_ADMIN, in this network namespace" nsenter -t "$GUEST_NS" -n setpriv --bounding-set=-net_admin --inh-caps=-net_admin \
+    xenbox run -d "$DOM" -- xenfront net tap --tap=eth0
 expect_fail "an MTU of at most 4078 expected" xenbox run -d "$DOM" -- xenfront net tap --no-sg --mtu=9000
 xenbox detach "$DOM" vif 0
