@@ -94,7 +94,8 @@ static int down(int argc, char **argv)
         return cmd_fail("there is no box '%s' (no %s)", box.name, box.dir);
     if (status.state == BOX_FOREIGN)
         return cmd_fail("%s is not a box", box.dir);
-    if (status.state == BOX_CRASHED)
+    /* A supervisor that has just said so is still on its way out: it is waited for as another is. */
+    if (status.state == BOX_CRASHED && !status.supervisor)
         return clear(&box);
     if (status.state == BOX_UP || status.state == BOX_BROKEN)
         report_leaks(&box, &status);
