@@ -17,13 +17,13 @@ storm() {
 box_up
 guest_create
 say "as the kernel does it"
-storm 6500
+storm "$(rounds 6500 900000)"
 say "unmapped in flight"
-storm 1500 --early
+storm "$(rounds 1500 90000)" --early
 say "slow: what is unmapped in flight arrives all the same"
-XENBOX_IO=delay=500us storm 500 --early
+XENBOX_IO=delay=500us storm "$(rounds 500 5000)" --early
 say "short, failing, and pages that are kept after the completion"
-XENBOX_IO=delay=200us,short=3,error=EIO/7,extra-ref=2ms storm 500 --early --may-fail
+XENBOX_IO=delay=200us,short=3,error=EIO/7,extra-ref=2ms storm "$(rounds 500 5000)" --early --may-fail
 box_down
 
 for mode in pv pv32; do
