@@ -54,18 +54,15 @@ static const struct setting {
       .initial = "20",
       .unit = "microseconds",
       .max = 1000,
-      .help = "How long at most a worker looks at an idle ring again before it sleeps, while that pays. 0: "
-              "never." },
+      .help = "How long at most a worker looks at an idle ring again before it sleeps, while that pays. 0: never." },
     { .name = "notify",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, notify),
       .initial = "events",
       .choices = "events|polling",
-      .help =
-          "How a worker learns of requests. events: the guest notifies. polling: rings are looked at all the "
-          "time, the guest need not notify, and each worker with a connected device keeps a CPU busy. For "
-          "single "
-          "devices see poll and events of xensplit." },
+      .help = "How a worker learns of requests. events: the guest notifies. polling: rings are looked at all the "
+              "time, the guest need not notify, and each worker with a connected device keeps a CPU busy. For single "
+              "devices see poll and events of xensplit." },
     { .name = "engine",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, engine),
@@ -77,10 +74,8 @@ static const struct setting {
       .offset = offsetof(struct config, engine_faults),
       .initial = "none",
       .is_option_only = true,
-      .help = "For tests: engines misbehave. none, or a list of short=N, again=N, error=N (every Nth "
-              "transfer moves "
-              "a part only, is interrupted, fails), slow=US (completions come up to so much late), keep=US "
-              "(for so "
+      .help = "For tests: engines misbehave. none, or a list of short=N, again=N, error=N (every Nth transfer moves "
+              "a part only, is interrupted, fails), slow=US (completions come up to so much late), keep=US (for so "
               "long somebody else refers to the pages)." },
     { .name = "direct",
       .type = SETTING_CHOICE,
@@ -93,11 +88,9 @@ static const struct setting {
       .offset = offsetof(struct config, data_method),
       .initial = "auto",
       .choices = "auto|copy|persistent|map",
-      .help =
-          "How data gets from and to the guests' pages. copy: the hypervisor copies. persistent: pages are "
-          "mapped "
-          "once and kept where the frontend offers it, else copied. auto: what is best here, persistent at "
-          "present. map: pages are mapped and unmapped for each piece of data, for tests only." },
+      .help = "How data gets from and to the guests' pages. copy: the hypervisor copies. persistent: pages are mapped "
+              "once and kept where the frontend offers it, else copied. auto: what is best here, persistent at "
+              "present. map: pages are mapped and unmapped for each piece of data, for tests only." },
     { .name = "mapped-io",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, mapped_io),
@@ -112,8 +105,7 @@ static const struct setting {
       .initial = "32768",
       .unit = "pages",
       .max = 1048576,
-      .help = "How many pages of guests at most are kept mapped, of all devices together. What is beyond is "
-              "copied. "
+      .help = "How many pages of guests at most are kept mapped, of all devices together. What is beyond is copied. "
               "Each may take one of the process's mappings (vm.max_map_count)." },
     { .name = "on-exit",
       .type = SETTING_CHOICE,

@@ -17,7 +17,7 @@ say "descriptors run out"
 DAEMON_WRAP=(prlimit --nofile=64:64 --)
 daemon_start --workers 1
 xenbox attach "$DOM" vbd vdev="$(vdev_of 0)" params="$SCRATCH/disk.img" mode=r
-in_guest "$DOM" xenfront blk bench -q -d 4 -t 3600 "$(vdev_of 0)" >"$SCRATCH/bench.log" 2>&1 &
+xenbox run -d "$DOM" -- xenfront blk bench -q -d 4 -t 3600 "$(vdev_of 0)" >"$SCRATCH/bench.log" 2>&1 &
 BENCH=$!
 defer eval "kill -KILL $BENCH 2>/dev/null; wait $BENCH 2>/dev/null || :"
 wait_log "$DAEMON_LOG" "vbd $DOM/$(vdev_of 0): connected"

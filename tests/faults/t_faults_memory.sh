@@ -17,7 +17,7 @@ truncate -s 1M "$SCRATCH/calm.img"
 guest_create calm
 CALM=$DOM
 disk_attach "$CALM" params="$SCRATCH/calm.img" >/dev/null
-in_guest "$CALM" xenfront blk bench -q -p randrw -d 4 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
+xenbox run -d "$CALM" -- xenfront blk bench -q -p randrw -d 4 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
 BENCH=$!
 defer eval "kill -TERM $BENCH 2>/dev/null; wait $BENCH || :"
 wait_log "$DAEMON_LOG" "vbd $CALM/$VDEV: connected"

@@ -21,7 +21,7 @@ begin() {
     truncate -s 8M "$SCRATCH/disk.img"
     guest_create >/dev/null
     disk_attach "$DOM" params="$SCRATCH/disk.img" >/dev/null
-    in_guest "$DOM" xenfront blk verify --quiet --size=8M "$VDEV" >"$SCRATCH/verify.log" 2>&1 &
+    xenbox run -d "$DOM" -- xenfront blk verify --quiet --size=8M "$VDEV" >"$SCRATCH/verify.log" 2>&1 &
     WORK=$!
     wait_log "$DAEMON_LOG" "vbd $DOM/$VDEV: connected"
     sleep "0.0$((RANDOM % 90 + 10))"

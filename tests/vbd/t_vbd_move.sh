@@ -30,7 +30,7 @@ verify() {
 }
 verify >"$SCRATCH/verify.log" 2>&1 &
 VERIFY=$!
-in_guest "$READER" xenfront blk bench -q -p randrw -d 32 -b 512 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
+xenbox run -d "$READER" -- xenfront blk bench -q -p randrw -d 32 -b 512 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
 BENCH=$!
 defer eval "kill -TERM $BENCH 2>/dev/null; wait $BENCH || :"
 wait_store "/local/domain/0/backend/vbd/$READER/$VDEV/state" 4
