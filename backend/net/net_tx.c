@@ -45,6 +45,8 @@ static bool may_send(struct net_queue *queue, const struct netif_packet *packet,
         queue->tx.waits_for_room = true;
         return false;
     }
+    if (queue->tx.credit.rate.period_us == 0) /* not even a look at the clock */
+        return true;
     wait_us = credit_take(&queue->tx.credit, packet->length_bytes, net_queue_now_us());
     if (wait_us) {
         queue->tx.waits_for_credit = true;
