@@ -11,6 +11,7 @@
 #define XENSPLIT_COMMON_NETIF_RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/netif_rx.h"
@@ -51,13 +52,17 @@ static inline void netif_tx_ring_take(netif_tx_back_ring_t *ring, union netif_tx
     ring->req_cons++;
 }
 
+/*
+ * Every byte of the response (catalogue C10) and no other: the rest of the slot is the guest's own request, whose id,
+ * flags and size a successor needs when this process dies before the push.
+ */
 static inline void netif_tx_ring_answer(netif_tx_back_ring_t *ring, const struct netif_tx_response *response)
 {
-    union netif_tx_sring_entry *entry = &ring->sring->ring[ring->rsp_prod_pvt++ & (NETIF_RING_SLOTS - 1)];
-
-    memset(entry, 0, sizeof(*entry)); /* every byte of the slot (catalogue C10) */
-    entry->rsp = *response;
+    ring->sring->ring[ring->rsp_prod_pvt++ & (NETIF_RING_SLOTS - 1)].rsp = *response;
 }
+
+_Static_assert(sizeof(struct netif_tx_response) <= offsetof(struct netif_tx_request, offset),
+               "a response leaves all of its request but the grant reference");
 
 /* True when the peer asked to be woken for it. */
 static inline bool netif_tx_ring_push(netif_tx_back_ring_t *ring)
