@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,13 +114,16 @@ bool io_faults_parse(struct io_faults *faults, const char *text)
     return true;
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct io_faults own;
-static bool has_own;
+static _Atomic bool is_read;
+static bool has_own, is_watched;
 
 static void own_read(void)
 {
     const char *text = getenv(VARIABLE);
 
+    has_own = false;
     if (!text || !*text)
         return;
     if (io_faults_parse(&own, text))
@@ -131,10 +135,33 @@ static void own_read(void)
                 text);
 }
 
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* A child is a process of its own, and may have another environment. */
+static void fork_child(void)
+{
+    atomic_store(&is_read, false);
+    pthread_mutex_unlock(&lock);
+}
+
 const struct io_faults *io_faults_get(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, own_read);
+    if (!atomic_load_explicit(&is_read, memory_order_acquire)) {
+        pthread_mutex_lock(&lock);
+        if (!is_watched)
+            is_watched = pthread_atfork(fork_prepare, fork_parent, fork_child) == 0;
+        if (!atomic_load(&is_read))
+            own_read();
+        atomic_store(&is_read, true);
+        pthread_mutex_unlock(&lock);
+    }
     return has_own ? &own : NULL;
 }

@@ -8,7 +8,7 @@
  *   error=NAME[/N]    each Nth request fails with EIO, EAGAIN, EINTR, ENOSPC or ETIMEDOUT and moves nothing
  *   extra-ref[=TIME]  a reference to the pages is kept that much longer (20ms) than the request takes
  *
- * TIME is a number with us, ms or s. Read once, when the first request comes.
+ * TIME is a number with us, ms or s. Read once a process, when it first maps a page.
  */
 #ifndef XENBOX_KERNEL_IO_FAULTS_H
 #define XENBOX_KERNEL_IO_FAULTS_H
