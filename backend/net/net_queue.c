@@ -99,6 +99,7 @@ static void queue_release(struct net_queue *queue, bool is_kept)
             xengnttab_unmap(queue->worker->gnttab, queue->page[i], 1);
         queue->page[i] = NULL;
     }
+    net_journal_close(&queue->journal, is_kept);
     if (queue->scratch)
         net_scratch_put();
     queue->scratch = NULL;
@@ -259,6 +260,24 @@ static int start_rings(struct net_queue *queue)
     return 0;
 }
 
+/* Where the rings stand: at the beginning, or where the predecessor left them. */
+static int start_journal(struct net_queue *queue)
+{
+    int ret = net_journal_open(&queue->journal, queue->journal_path, &queue->identity, queue->is_adopting);
+
+    if (ret) {
+        net_queue_say(queue, "answers in %s: %s", queue->journal_path,
+                      ret == -ESTALE ? "they belong to another guest, ring or channel" : strerror(-ret));
+        return ret;
+    }
+    ret = queue->is_adopting ? net_journal_replay(&queue->journal, &queue->tx.ring, &queue->rx.ring) : 0;
+    if (ret)
+        net_queue_say(queue,
+                      "rings: expected response producers as the last daemon left them, found %u and %u",
+                      queue->tx.ring.rsp_prod_pvt, queue->rx.ring.rsp_prod_pvt);
+    return ret;
+}
+
 static int start_channels(struct net_queue *queue)
 {
     for (unsigned int i = 0; i < (is_split(queue) ? 2u : 1u); i++) {
@@ -288,6 +307,8 @@ int net_queue_start(struct net_queue *queue)
 
     if (ret == 0)
         ret = start_rings(queue);
+    if (ret == 0)
+        ret = start_journal(queue);
     if (ret == 0)
         ret = port_attach(queue->port, queue->worker->base, &queue->their_offer, &events, queue->reason,
                           sizeof(queue->reason));

@@ -14,6 +14,7 @@
 #include "backend/channel.h"
 #include "backend/device_report.h"
 #include "backend/grant_io.h"
+#include "backend/net/net_journal.h"
 #include "backend/net/net_rx.h"
 #include "backend/net/net_tx.h"
 #include "backend/port/port.h"
@@ -44,6 +45,9 @@ struct net_queue {
     struct worker *worker;
     struct port *port;
     uint16_t domid;
+    struct net_journal_identity identity; /* whose rings, which refs and ports */
+    const char *journal_path;
+    bool is_adopting; /* the rings are in use already, and the journal says how far */
     struct net_rings rings;
     struct netif_offer our_offer; /* what the guest may send */
     struct netif_offer their_offer; /* what the guest takes */
@@ -59,6 +63,7 @@ struct net_queue {
     /* For net_tx.c and net_rx.c. */
     struct net_tx tx;
     struct net_rx rx;
+    struct net_journal journal;
     struct grant_io grants;
     struct net_scratch *scratch;
     struct net_counters counters;

@@ -110,6 +110,9 @@ static int collect(struct net_queue *queue, unsigned int pages, unsigned int *ba
 
 static void deliver(struct net_queue *queue, unsigned int batch)
 {
+    union netif_rx_slot *answer = queue->journal.page->rx.answer;
+    unsigned int answers = 0;
+
     for (unsigned int i = 0; i < batch; i++) {
         struct net_received *received = &queue->scratch->received[i];
 
@@ -122,10 +125,10 @@ static void deliver(struct net_queue *queue, unsigned int batch)
             queue->counters.rx_packets++;
             queue->counters.rx_bytes += received->packet.length_bytes;
         }
-        for (unsigned int j = 0; j < received->slots; j++)
-            netif_rx_ring_answer(&queue->rx.ring, &received->slot[j]);
+        memcpy(answer + answers, received->slot, received->slots * sizeof(*answer));
+        answers += received->slots;
     }
-    if (netif_rx_ring_push(&queue->rx.ring))
+    if (net_journal_answer_rx(&queue->journal, &queue->rx.ring, answers))
         net_queue_notify(queue, NET_CHANNEL_RX);
 }
 

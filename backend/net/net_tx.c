@@ -123,17 +123,17 @@ static int16_t send_packet(struct net_queue *queue, struct net_sent *sent)
 
 static void send_batch(struct net_queue *queue, unsigned int batch)
 {
-    struct netif_tx_response responses[NETIF_RING_SLOTS];
+    struct netif_tx_response *answer = queue->journal.page->tx.answer;
+    unsigned int answers = 0;
 
     for (unsigned int i = 0; i < batch; i++) {
         struct net_sent *sent = &queue->scratch->sent[i];
 
-        netif_tx_answer(&sent->chain, sent->slots, send_packet(queue, sent), responses);
-        for (unsigned int j = 0; j < sent->chain.slots; j++)
-            netif_tx_ring_answer(&queue->tx.ring, &responses[j]);
+        netif_tx_answer(&sent->chain, sent->slots, send_packet(queue, sent), answer + answers);
+        answers += sent->chain.slots;
     }
     port_flush(queue->port);
-    if (netif_tx_ring_push(&queue->tx.ring))
+    if (net_journal_answer_tx(&queue->journal, &queue->tx.ring, answers))
         net_queue_notify(queue, NET_CHANNEL_TX);
 }
 

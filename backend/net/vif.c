@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/config.h"
 #include "backend/daemon.h"
@@ -91,6 +92,8 @@ static struct vif *vif_take(struct device *device)
         return NULL;
     device->priv = vif;
     vif->device = device;
+    snprintf(vif->journal_path, sizeof(vif->journal_path), "%s/inflight/vif-%u-%u-q0", config_get()->run_dir,
+             device->domid, device->devid);
     return vif;
 }
 
@@ -176,6 +179,13 @@ static void queue_prepare(struct vif *vif, const struct vif_frontend_keys *keys)
     queue->port = vif->port;
     queue->domid = vif->device->domid;
     queue->rings = keys->rings;
+    queue->identity =
+        (struct net_journal_identity){ .domid = vif->device->domid, .devid = vif->device->devid };
+    memcpy(queue->identity.ref, keys->rings.ref, sizeof(queue->identity.ref));
+    memcpy(queue->identity.event_channel, keys->rings.event_channel, sizeof(queue->identity.event_channel));
+    memcpy(queue->identity.generation, vif->device->generation, sizeof(queue->identity.generation));
+    queue->journal_path = vif->journal_path;
+    queue->is_adopting = vif->device->is_adopting;
     queue->our_offer = our_offer(vif);
     queue->their_offer = keys->offer;
     queue->has_rx_notify = keys->has_rx_notify;
@@ -315,6 +325,8 @@ static void vif_teardown(struct device *device)
         device_done(device, 0, NULL);
         return;
     }
+    if (!device->is_parting)
+        unlink(vif->journal_path); /* of rings that could not be taken over */
     vif->is_open = false;
     vif->job.work = close_work;
     vif->job.done.deliver = close_done;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "backend/config.h"
 #include "backend/device.h"
 #include "backend/mailbox.h"
 #include "backend/net/net_queue.h"
@@ -34,6 +35,7 @@ struct vif {
     struct letter new_rate; /* to the worker and back */
     bool is_rate_on_its_way;
     struct credit_rate rate; /* in the letter */
+    char journal_path[CONFIG_PATH_MAX + 48];
     int error; /* of the step that another thread is at */
     char reason[320];
 };
