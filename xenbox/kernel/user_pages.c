@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "xenbox/hv/bugs.h"
+#include "xenbox/kernel/io_engine.h"
 #include "xenbox/kernel/user_pages.h"
 
 #define WATCH_MIN_NS 1000000
@@ -351,11 +352,12 @@ static int buffer_pin(uintptr_t from, uintptr_t to, bool is_write, enum xb_io_ki
 }
 
 /* Where I/O on the pages goes. On failure some are known, and are given back with the pin. */
-static int span_resolve(struct span *span)
+static int span_resolve(struct span *span, enum xb_io_kind kind)
 {
     const struct user_mapping_ops *ops = span->mapping->ops;
+    bool is_at_once = kind == XB_IO_AIO && !io_engine_has_faults(); /* in io_submit() */
 
-    if (!ops->page_address)
+    if (!ops->page_address || (ops->is_alias_enough && is_at_once))
         return 0;
     span->address = calloc(span->pages, sizeof(span->address[0]));
     if (!span->address)
@@ -395,7 +397,7 @@ int user_pages_pin(const struct iovec *buffers, unsigned count, bool is_write, e
     if (is_locked)
         pthread_mutex_unlock(&lock);
     for (unsigned i = 0; ret == 0 && *pins && i < (*pins)->spans; i++)
-        ret = span_resolve(&(*pins)->span[i]);
+        ret = span_resolve(&(*pins)->span[i], kind);
     if (ret < 0 && *pins) {
         user_pages_unpin(*pins);
         *pins = NULL;

@@ -35,6 +35,8 @@ struct user_mapping_ops {
     void (*page_address_put)(struct user_mapping *mapping, uint32_t page, uintptr_t address);
     /* The program has unmapped these pages without a call of the library. Others of the mapping may stay. */
     void (*pages_gone)(struct user_mapping *mapping, uint32_t first, uint32_t pages);
+    /* The program's own address does as well, unless a request may start when the mapping is gone. */
+    bool is_alias_enough;
 };
 
 /* One map call. It belongs to the caller of user_mapping_add(), and stays where it is until it is released. */

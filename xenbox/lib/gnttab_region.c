@@ -18,7 +18,6 @@
 #include <xen/sys/gntdev.h>
 
 #include "xenbox/hv/bugs.h"
-#include "xenbox/kernel/io_engine.h"
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/gnttab_pv.h"
 #include "xenbox/lib/gnttab_region.h"
@@ -346,10 +345,8 @@ static const struct user_mapping_ops pv_ops = { .release = region_release,
                                                 .pages_gone = region_pages_gone,
                                                 .page_address = region_page_address,
                                                 .page_address_put = region_page_address_put };
-static const struct user_mapping_ops autotranslated_ops = { .release = region_release,
-                                                            .pages_gone = region_pages_gone };
 
-/* I/O that may start when the mapping is gone ($XENBOX_IO) goes through the mapping of all frames. */
+/* I/O that may start when the mapping is gone goes through the mapping of all frames. */
 static uintptr_t region_frame_address(struct user_mapping *mapping, uint32_t i)
 {
     struct region *region = (struct region *)mapping;
@@ -363,16 +360,15 @@ static void region_frame_address_put(struct user_mapping *mapping, uint32_t i, u
 {
 }
 
-static const struct user_mapping_ops late_ops = { .release = region_release,
-                                                  .pages_gone = region_pages_gone,
-                                                  .page_address = region_frame_address,
-                                                  .page_address_put = region_frame_address_put };
+static const struct user_mapping_ops autotranslated_ops = { .release = region_release,
+                                                            .pages_gone = region_pages_gone,
+                                                            .page_address = region_frame_address,
+                                                            .page_address_put = region_frame_address_put,
+                                                            .is_alias_enough = true };
 
 static const struct user_mapping_ops *region_ops(const struct region *region)
 {
-    if (region->handle->client.tables->mode != XB_MODE_AUTOTRANSLATED)
-        return &pv_ops;
-    return io_engine_has_faults() ? &late_ops : &autotranslated_ops;
+    return region->handle->client.tables->mode == XB_MODE_AUTOTRANSLATED ? &autotranslated_ops : &pv_ops;
 }
 
 /* I/O finds the region from here on. */
