@@ -188,12 +188,11 @@ static void add_seed(const char *path)
 
 static void add_corpus(void)
 {
-    const char *srcdir = getenv("srcdir");
-    char directory[512], path[1024];
+    static const char directory[] = FUZZ_CORPUS;
+    char path[1024];
     const struct dirent *entry;
     DIR *dir;
 
-    snprintf(directory, sizeof(directory), "%s/tests/fuzz/netif", srcdir ? srcdir : ".");
     dir = opendir(directory);
     if (!dir) {
         perror(directory);
