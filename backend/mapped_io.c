@@ -32,6 +32,7 @@
 #define BYTES (PAGES * PAGE_BYTES)
 #define TIMEOUT_S 5
 #define CHILD_TIMEOUT_S 8
+#define CHILD_END_S 2 /* after it has said what is wrong */
 
 static const char only_libaio[] =
     "the I/O engine is not libaio: a process that dies with other I/O on granted pages "
@@ -263,8 +264,7 @@ static void child_run(int pipe, const char *dir)
     _exit(write(pipe, reason, (size_t)length) == length && error == 0 ? 0 : 1);
 }
 
-/* Until the child has ended; how it did. A kernel that never lets go of it is left alone with it. */
-static int child_wait(pid_t child, int pipe, char *reason, unsigned int size)
+int mapped_io_child_wait(pid_t child, int pipe, char *reason, unsigned int size)
 {
     struct pollfd readable = { .fd = pipe, .events = POLLIN };
     ssize_t length;
@@ -278,6 +278,12 @@ static int child_wait(pid_t child, int pipe, char *reason, unsigned int size)
     }
     length = read(pipe, reason, size - 1);
     reason[length > 0 ? length : 0] = '\0';
+    /* A process ends when its I/O does: one that waited for that in vain never does. Its pipe closes at the end. */
+    if (length > 0 && poll(&readable, 1, CHILD_END_S * 1000) <= 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, WNOHANG);
+        return -EIO;
+    }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
@@ -305,7 +311,7 @@ void mapped_io_probe(const char *dir)
     close(pipes[1]);
     error = child < 0 ? fail(-errno, found.reason, sizeof(found.reason), "no process to try it in: %s",
                              strerror(errno))
-                      : child_wait(child, pipes[0], found.reason, sizeof(found.reason));
+                      : mapped_io_child_wait(child, pipes[0], found.reason, sizeof(found.reason));
     close(pipes[0]);
     found.is_right = error == 0;
     if (error)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "backend/grant_io.h"
 
@@ -25,5 +26,10 @@ bool mapped_io_choose(const char *engine, enum grant_io_method method, bool is_f
 
 /* For the tests: what went wrong with a file in dir; 0, or -errno and the reason. */
 int mapped_io_try(uint16_t domid, const char *dir, char *reason, unsigned int reason_size);
+/*
+ * Likewise: how the child ended that tries it, and what it said through its pipe. Returns within seconds whatever
+ * becomes of it: one that the kernel never lets go of is left alone with it.
+ */
+int mapped_io_child_wait(pid_t child, int pipe, char *reason, unsigned int size);
 
 #endif
