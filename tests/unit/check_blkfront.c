@@ -400,6 +400,23 @@ static void test_a_dead_driver_is_succeeded(void **state)
     assert_string_equal(fake_store_read(FRONT "state"), "3");
 }
 
+/* Whatever the backend does then is meant for the other program, and so is the state. */
+static void test_a_device_taken_over_is_left_alone(void **state)
+{
+    connect_all();
+    assert_int_equal(read_one(), 0);
+    xenfront_blk_submit(blk);
+    fake_store_write(FRONT "xenfront-owner", "1 1 00000000-0000-0000-0000-000000000000 other");
+    state_set(XenbusStateClosing);
+    for (int i = 0; i < 10; i++)
+        pump();
+    xenfront_blk_close(blk, 0);
+    assert_string_equal(fake_store_read(FRONT "state"), "4");
+    assert_string_equal(fake_store_read(FRONT "xenfront-owner"),
+                        "1 1 00000000-0000-0000-0000-000000000000 other");
+    fake_store_remove(FRONT "xenfront-owner");
+}
+
 static void test_only_the_size_changes_while_connected(void **state)
 {
     struct xenfront_blk_info info;
@@ -535,6 +552,7 @@ int main(void)
         TEST(test_another_driver_is_left_alone),
         TEST(test_two_handles_of_a_program_exclude_each_other),
         TEST(test_a_dead_driver_is_succeeded),
+        TEST(test_a_device_taken_over_is_left_alone),
         TEST(test_only_the_size_changes_while_connected),
         TEST(test_a_storm_of_events_is_held_off),
         TEST(test_no_grants_left_says_so),
