@@ -18,6 +18,13 @@
 /* Stores before it are in the page cache before stores after it, as far as a process that is killed can tell. */
 #define in_this_order() atomic_signal_fence(memory_order_seq_cst)
 
+static int open_file(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
 static int map_file(struct net_journal *journal, int fd)
 {
     void *page = mmap(NULL, sizeof(*journal->page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -28,12 +35,12 @@ static int map_file(struct net_journal *journal, int fd)
     return 0;
 }
 
-/* The directory is made on demand: a run directory may be swept. */
+/* A descriptor or negative errno. The directory is made on demand: a run directory may be swept. */
 static int make_file(const char *path)
 {
     char *directory = strdup(path);
     char *slash = directory ? strrchr(directory, '/') : NULL;
-    int fd;
+    int fd, ret;
 
     if (slash) {
         *slash = '\0';
@@ -42,20 +49,26 @@ static int make_file(const char *path)
     free(directory);
     unlink(path);
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0 && ftruncate(fd, sizeof(struct net_journal_page)) < 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    if (fd < 0)
+        return -errno;
+    /* Really allocated: a full file system is an error here and not a SIGBUS on the request path. */
+    ret = -posix_fallocate(fd, 0, sizeof(struct net_journal_page));
+    if (ret == 0)
+        return fd;
+    close(fd);
+    unlink(path);
+    return ret;
 }
 
 int net_journal_open(struct net_journal *journal, const char *path,
                      const struct net_journal_identity *identity, bool is_adopting)
 {
-    const int fd = is_adopting ? open(path, O_RDWR | O_CLOEXEC) : make_file(path);
+    const int fd = is_adopting ? open_file(path) : make_file(path);
     struct stat status;
-    int ret = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+    int ret = fd < 0 ? fd : 0;
 
+    if (ret == 0 && fstat(fd, &status) < 0)
+        ret = -errno;
     if (ret == 0 && status.st_size != sizeof(struct net_journal_page))
         ret = -ESTALE;
     journal->path = strdup(path);

@@ -73,6 +73,7 @@ static int collect(struct net_queue *queue, unsigned int pages, unsigned int *ba
 {
     struct net_scratch *scratch = queue->scratch;
     struct net_rx *rx = &queue->rx;
+    unsigned int dropped = 0;
     size_t used = 0;
 
     rx->wanted = 0;
@@ -88,6 +89,8 @@ static int collect(struct net_queue *queue, unsigned int pages, unsigned int *ba
             return 0;
         } else if (is_too_long(queue, packet)) {
             queue->counters.rx_dropped++;
+            if (++dropped == NET_BATCH) /* other queues get their turn */
+                return 1;
             continue;
         }
         received->slots = netif_rx_slots(packet->length_bytes, packet->gso_type != XEN_NETIF_GSO_TYPE_NONE);
@@ -157,7 +160,10 @@ static int port_is_gone(struct net_queue *queue)
 
 static int pass_stalled(struct net_queue *queue, unsigned int pages)
 {
-    if (pages >= NETIF_RX_SLOTS_MAX || netif_rx_ring_final_check(&queue->rx.ring, NETIF_RX_SLOTS_MAX)) {
+    /* Small frontends never post as many as the largest packet takes; without scatter-gather one is enough. */
+    const unsigned int wanted = queue->their_offer.can_sg ? NETIF_RX_SLOTS_MAX : 1;
+
+    if (pages >= wanted || netif_rx_ring_final_check(&queue->rx.ring, wanted)) {
         queue->rx.is_stalled = false;
         port_set_carrier(queue->port, true);
         log_limited(&queue->log_limit, LOG_LEVEL_INFO, queue->label, "the guest takes frames again");

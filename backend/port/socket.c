@@ -117,10 +117,13 @@ static int socket_attach(struct port *port, struct event_base *base, char *reaso
     struct stream_socket *socket = port->priv;
 
     socket->writable = event_new(base, port->fd, EV_WRITE, on_writable, port);
-    if (socket->writable)
-        return 0;
-    snprintf(reason, reason_size, "port %s: no memory for its event", port->info.target);
-    return -ENOMEM;
+    if (!socket->writable) {
+        snprintf(reason, reason_size, "port %s: no memory for its event", port->info.target);
+        return -ENOMEM;
+    }
+    if (socket->out_begin < socket->out_end) /* of an earlier queue: nobody else would push it out */
+        event_add(socket->writable, NULL);
+    return 0;
 }
 
 /* A frame that went out in part is followed by its rest, or the other side loses count. */

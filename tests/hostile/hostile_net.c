@@ -141,6 +141,7 @@ static const struct {
     { "receive-grants", net_case_receive_grants, NULL, NULL },
     { "stall", net_case_stall, NULL, NULL },
     { "one-page", net_case_one_page, NULL, NULL },
+    { "few-pages", net_case_few_pages, NULL, NULL },
     { "no-notify", net_case_no_notify, NULL, NULL },
     { "too-many-slots", too_many_slots, NULL, NULL },
     { "endless-slots", endless_slots, NULL, NULL },

@@ -32,6 +32,7 @@ void net_case_receive(struct raw_net *net);
 void net_case_receive_grants(struct raw_net *net);
 void net_case_stall(struct raw_net *net);
 void net_case_one_page(struct raw_net *net);
+void net_case_few_pages(struct raw_net *net);
 void net_case_no_notify(struct raw_net *net);
 
 #endif

@@ -54,6 +54,11 @@ wait_log "$DAEMON_LOG" "error: vif $DOM/0: port tap:vif$DOM.0: expected frames, 
 wait "$TAP" 2>/dev/null || :
 xenbox detach "$DOM" vif 0 >/dev/null
 
+say "frames without end, of which the guest can take none"
+xenbox attach "$DOM" vif devid=6 port=generator:9014 >/dev/null
+in_guest "$DOM" timeout "$DEADLINE" xenfront net info --no-sg 6 >/dev/null || fail "the worker came to nothing else"
+xenbox detach "$DOM" vif 6 >/dev/null
+
 say "a hotplug script that takes its time"
 xenbox attach "$DOM" vif devid=5 port=null >/dev/null
 in_dom0 xenstore-write "backend/vif/$DOM/5/hotplug-status" ""

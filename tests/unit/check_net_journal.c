@@ -5,6 +5,8 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -171,6 +174,30 @@ static void test_of_another_guest(void **state)
     assert_int_equal(net_journal_open(&journal, path, &identity, true), -ENOENT);
 }
 
+/* And not a SIGBUS at the first answer. Needs the right to mount. */
+static void test_full_file_system_is_an_error(void **state)
+{
+    struct net_journal journal = { 0 };
+    static const char block[4096];
+    char filler[64];
+    int fd;
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", directory, "tmpfs", 0, "size=4096") < 0)
+        skip();
+    snprintf(filler, sizeof(filler), "%s/filler", directory);
+    fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+    close(fd);
+    assert_int_equal(net_journal_open(&journal, path, &identity, false), -ENOSPC);
+    assert_null(journal.page);
+    assert_int_equal(access(path, F_OK), -1);
+    unlink(filler);
+    assert_int_equal(net_journal_open(&journal, path, &identity, false), 0);
+    net_journal_close(&journal, false);
+    umount2(directory, MNT_DETACH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_killed_before_it_answers),
         cmocka_unit_test(test_guest_that_changed_the_producer),
         cmocka_unit_test(test_of_another_guest),
+        cmocka_unit_test(test_full_file_system_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

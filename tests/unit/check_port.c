@@ -229,6 +229,25 @@ static void test_far_end_that_does_not_read(void **state)
     assert_true(wire->room_said > 0);
 }
 
+/* The next queue of the port is told of room, too, although it has sent nothing yet. */
+static void test_room_after_another_queue_has_filled_it(void **state)
+{
+    struct wire *wire = *state;
+    struct netif_packet packet = { .length_bytes = 60000 };
+    static uint8_t sink[65536];
+
+    while (port_room(wire->port) >= PORT_ROOM_BYTES + PORT_HEADROOM_BYTES) {
+        assert_int_equal(port_send(wire->port, &packet, wire->room + PORT_HEADROOM_BYTES), NETIF_VERDICT_OK);
+        port_flush(wire->port);
+    }
+    port_detach(wire->port);
+    attach(wire);
+    assert_int_equal(wire->room_said, 0);
+    while (recv(wire->fd, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+        event_base_loop(wire->base, EVLOOP_NONBLOCK);
+    assert_int_equal(wire->room_said, 1);
+}
+
 static void test_generator_makes_good_frames(void **state)
 {
     static const char *const specs[] = { "generator", "generator:60", "generator:9014" };
@@ -284,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_blank_checksum_is_completed_and_segments_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_far_end_that_does_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_room_after_another_queue_has_filled_it, set_up, tear_down),
         cmocka_unit_test(test_generator_makes_good_frames),
         cmocka_unit_test(test_specs),
     };
