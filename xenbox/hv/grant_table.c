@@ -285,22 +285,31 @@ static void pins_count(struct box *box, uint16_t domid, uint32_t ref, uint32_t *
     }
 }
 
+/* Under the entry's lock: its pins, and what depends on them, are again what the records say. */
+static void pins_restore(struct box *box, uint16_t domid, uint32_t ref)
+{
+    struct xb_active *active = active_at(box, domid, ref);
+    uint32_t pins_ro, pins_rw, overrides;
+
+    pins_count(box, domid, ref, &pins_ro, &pins_rw, &overrides);
+    atomic_store(&active->pins_ro, pins_ro);
+    atomic_store(&active->pins_rw, pins_rw);
+    atomic_store(&active->overrides, overrides);
+    atomic_store(&active->frame, pins_ro || pins_rw ? box->domain[domid]->ref_frame[ref] : XB_NO_FRAME);
+    xb_grant_show_pins(entry_at(box, domid, ref), active);
+}
+
 void entry_recover(struct box *box, uint32_t conn, uint64_t held)
 {
     uint16_t domid = XB_HELD_DOMID(held);
-    uint32_t ref = XB_HELD_INDEX(held), pins_ro, pins_rw, overrides;
+    uint32_t ref = XB_HELD_INDEX(held);
     struct xb_active *active;
 
     if (!held || domid >= XB_MAX_DOMAINS || !box->domain[domid] || ref >= XB_MAX_REFS)
         return;
     active = active_at(box, domid, ref);
     if (atomic_load(&active->lock) == conn) {
-        pins_count(box, domid, ref, &pins_ro, &pins_rw, &overrides);
-        atomic_store(&active->pins_ro, pins_ro);
-        atomic_store(&active->pins_rw, pins_rw);
-        atomic_store(&active->overrides, overrides);
-        atomic_store(&active->frame, pins_ro || pins_rw ? box->domain[domid]->ref_frame[ref] : XB_NO_FRAME);
-        xb_grant_show_pins(entry_at(box, domid, ref), active);
+        pins_restore(box, domid, ref);
         atomic_store(&active->lock, 0);
     }
     entry_settle(box, domid, ref);
@@ -325,17 +334,18 @@ static void pins_count_all(struct box *box, uint16_t domid, struct pins *pins, u
     }
 }
 
-static void pins_set(struct box *box, uint16_t domid, uint32_t ref, struct pins pins)
+/*
+ * A pin without a record: its record was scribbled over. `pins` was counted while others unmapped, so fewer pins than
+ * that are no fault; whether more are, only a count under the entry's lock can tell.
+ */
+static void pins_correct(struct box *box, uint16_t domid, uint32_t ref, struct pins pins)
 {
     struct xb_active *active = active_at(box, domid, ref);
 
-    if ((atomic_load(&active->pins_ro) == pins.ro && atomic_load(&active->pins_rw) == pins.rw) ||
+    if ((atomic_load(&active->pins_ro) <= pins.ro && atomic_load(&active->pins_rw) <= pins.rw) ||
         !entry_trylock(active))
         return;
-    atomic_store(&active->pins_ro, pins.ro);
-    atomic_store(&active->pins_rw, pins.rw);
-    atomic_store(&active->frame, pins.ro || pins.rw ? box->domain[domid]->ref_frame[ref] : XB_NO_FRAME);
-    xb_grant_show_pins(entry_at(box, domid, ref), active);
+    pins_restore(box, domid, ref);
     entry_unlock(box, domid, ref);
 }
 
@@ -349,14 +359,14 @@ void grant_recount(struct box *box, uint16_t domid)
     /* The domain may end with its last pin. */
     for (uint32_t ref = 0; pins && ref < refs && box->domain[domid]; ref++) {
         if (box->domain[domid]->ref_state[ref] != REF_FREE)
-            pins_set(box, domid, ref, pins[ref]);
+            pins_correct(box, domid, ref, pins[ref]);
     }
     free(pins);
     for (uint32_t other = 0; other < XB_MAX_DOMAINS; other++) {
         for (uint32_t ref = 0; box->domain[other] && ref < box->domain[other]->ref_top; ref++) {
             if (other != domid && box->domain[other]->ref_state[ref] != REF_FREE &&
                 box->domain[other]->ref_mapper[ref] == domid)
-                pins_set(box, (uint16_t)other, ref, (struct pins){ 0, 0 });
+                pins_correct(box, (uint16_t)other, ref, (struct pins){ 0, 0 });
         }
     }
 }
