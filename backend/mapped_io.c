@@ -25,6 +25,7 @@
 
 #include "backend/config.h"
 #include "backend/disk/engine.h"
+#include "backend/run_dir.h"
 #include "common/log.h"
 
 #define PAGES 2u
@@ -258,8 +259,12 @@ static void child_run(int pipe, const char *dir) __attribute__((noreturn));
 static void child_run(int pipe, const char *dir)
 {
     char reason[sizeof(found.reason)];
-    int error = mapped_io_try(own_domid(), dir, reason, sizeof(reason));
-    ssize_t length = error ? (ssize_t)strlen(reason) : 0;
+    ssize_t length;
+    int error;
+
+    run_dir_unlock(); /* its share of the lock: one that never ends must not keep the next daemon out */
+    error = mapped_io_try(own_domid(), dir, reason, sizeof(reason));
+    length = error ? (ssize_t)strlen(reason) : 0;
 
     _exit(write(pipe, reason, (size_t)length) == length && error == 0 ? 0 : 1);
 }

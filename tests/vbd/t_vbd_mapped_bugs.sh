@@ -36,6 +36,28 @@ tried pv A17 "$copied writing a file from mapped pages failed"
 tried pv32 A17 "$copied writing a file from mapped pages failed"
 tried pv A08 "$copied I/O on a mapped grant to ourselves did not end"
 
+say "a try that hangs does not keep the next daemon out"
+box_up --mode=pv --bug=A08
+xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit" --workers 1 --engine libaio 2>>"$DAEMON_LOG" &
+DAEMON=$!
+end=$((SECONDS + DEADLINE))
+until child=$(pgrep -P "$DAEMON"); do
+    [ $SECONDS -lt $end ] || fail "there is no process that tries it"
+    sleep 0.02
+done
+defer eval "kill -KILL $child 2>/dev/null || :"
+daemon_kill
+until flock -n "$SCRATCH/xensplit/lock" true; do
+    kill -0 "$child" 2>/dev/null && [ $SECONDS -lt $end ] || break
+    sleep 0.02
+done
+kill -0 "$child" || fail "the lock was free only when the process had ended"
+flock -n "$SCRATCH/xensplit/lock" true || fail "the process that tries it holds the lock"
+kill -KILL "$child"
+wait_exit "$child"
+xenbox down "$BOX" >>"$SCRATCH/box.log" 2>&1
+unset XENBOX
+
 say "what would have happened without the try"
 box_up --mode=pv --bug=H07
 guest_create guest
