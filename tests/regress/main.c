@@ -26,7 +26,8 @@
 
 #include "tests/regress/regress.h"
 
-static const struct row *const tables[] = { rows_mapping, rows_views, rows_hypervisor, rows_entry, rows_io };
+static const struct row *const tables[] = { rows_mapping, rows_views,   rows_hypervisor, rows_entry,
+                                            rows_pins,    rows_threads, rows_io };
 
 static const struct mode {
     const char *name;

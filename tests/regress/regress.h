@@ -83,9 +83,21 @@ void faults_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void page_fill(void *page, uint32_t seed);
 int page_differs(const void *page, uint32_t seed);
 
+/*
+ * What the granter's entry says of the use that is made of it. The first call maps the grant table, as the mapper's
+ * toolstack would: two ends in two domains are needed.
+ */
+#define IS_READ 1u
+#define IS_WRITTEN 2u
+unsigned grant_in_use(uint32_t ref);
+
+/* Copies from a grant; the status of that, or less than -1000 when the call failed. */
+int grant_read(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length);
+
 /* Waits for the children that the row forked; false when one failed. */
 bool children_succeed(unsigned count);
 
-extern const struct row rows_entry[], rows_hypervisor[], rows_mapping[], rows_views[], rows_io[];
+extern const struct row rows_entry[], rows_hypervisor[], rows_mapping[], rows_pins[], rows_threads[], rows_views[],
+    rows_io[];
 
 #endif

@@ -7,6 +7,9 @@
 #include <config.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <xenforeignmemory.h>
@@ -18,6 +21,7 @@
 
 #define MAPS_MAX 300 /* more than any hypervisor counts of one page */
 #define MAPS_XEN 128
+#define COPIES 5000 /* while another thread changes the entry */
 #define FRAMES_ONCE 32u /* of a table: what was once the most in a call */
 
 static xenforeignmemory_handle *memory;
@@ -52,7 +56,18 @@ static volatile grant_entry_v1_t *granters_entries(void)
     return address;
 }
 
-static int copy_from(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length)
+unsigned grant_in_use(uint32_t ref)
+{
+    static volatile grant_entry_v1_t *entries;
+    uint16_t flags;
+
+    if (!entries)
+        entries = granters_entries();
+    flags = entries[ref].flags;
+    return (flags & GTF_reading ? IS_READ : 0) | (flags & GTF_writing ? IS_WRITTEN : 0);
+}
+
+int grant_read(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length)
 {
     xengnttab_grant_copy_segment_t segment = { .len = length, .flags = GNTCOPY_source_gref, .status = 1 };
 
@@ -107,12 +122,12 @@ static void b28_copy_from_a_pinned_entry(void)
     CHECK(mapped, "map");
     frame = entries[refs[0]].frame;
     entries[refs[0]].frame = entries[refs[1]].frame;
-    status = copy_from(tab, refs[0], bytes, sizeof(bytes));
+    status = grant_read(tab, refs[0], bytes, sizeof(bytes));
     entries[refs[0]].frame = frame;
     CHECK(status != GNTST_okay || bytes[0] == 'a',
           "the copy is of another page than the one that is pinned: '%c'", bytes[0]);
     CHECK(mapped[0] == 'a', "the mapping has changed");
-    CHECK(copy_from(tab, refs[0], bytes, sizeof(bytes)) == GNTST_okay && bytes[0] == 'a',
+    CHECK(grant_read(tab, refs[0], bytes, sizeof(bytes)) == GNTST_okay && bytes[0] == 'a',
           "it does not work any more");
     CHECK(xengnttab_unmap(tab, mapped, 1) == 0, "unmap");
     row_check("at the end");
@@ -135,7 +150,7 @@ static void b31_only_access_grants_are_mapped(void)
 
         entries[ref].flags = (uint16_t)((flags & ~GTF_type_mask) | types[i]);
         mapped = xengnttab_map_grant_ref(tab, granter, ref, RW);
-        status = copy_from(tab, ref, bytes, sizeof(bytes));
+        status = grant_read(tab, ref, bytes, sizeof(bytes));
         entries[ref].flags = flags;
         CHECK(!mapped, "an entry of type %u was mapped", types[i]);
         CHECK(status != GNTST_okay, "an entry of type %u was copied", types[i]);
@@ -169,6 +184,71 @@ static void b39_pins_are_counted_to_the_end(void)
     row_check("at the end");
 }
 
+/* What the granter makes of its entry: no two of these words have a permission to write in them. */
+struct toggled {
+    volatile uint32_t *word;
+    uint32_t ours_readonly, others_writable;
+    atomic_uint rounds;
+    atomic_bool has_ended;
+    bool is_spoilt; /* somebody else has written to the word */
+};
+
+static void *toggle(void *arg)
+{
+    struct toggled *toggled = arg;
+
+    while (!toggled->has_ended) {
+        __atomic_store_n(toggled->word, toggled->others_writable, __ATOMIC_SEQ_CST);
+        __atomic_store_n(toggled->word, toggled->ours_readonly, __ATOMIC_SEQ_CST);
+        toggled->is_spoilt |= *toggled->word != toggled->ours_readonly;
+        toggled->rounds++;
+    }
+    return NULL;
+}
+
+/* Flags and domain of an entry are looked at together: a permission is never put together from two of its states. */
+static void b35_one_snapshot_of_an_entry(void)
+{
+    xengntshr_handle *shr = granter_share();
+    xengnttab_handle *tab = mapper_tab();
+    uint32_t refs[3], flags, neighbours[2];
+    uint8_t *pages = xengntshr_share_pages(shr, mapper, 3, refs, 1);
+    volatile grant_entry_v1_t *entries = granters_entries();
+    volatile uint32_t *word;
+    struct toggled toggled = { .is_spoilt = false };
+    static uint8_t bytes[16] = { 'x' };
+    pthread_t thread;
+
+    CHECK(pages, "nothing is shared");
+    word = (volatile uint32_t *)&entries[refs[1]];
+    flags = *word & UINT16_MAX;
+    toggled.word = word;
+    toggled.ours_readonly = *word | GTF_readonly;
+    toggled.others_writable = flags | (granter << 16);
+    for (int i = 0; i < 2; i++)
+        neighbours[i] = *(volatile uint32_t *)&entries[refs[2 * i]];
+    CHECK(pthread_create(&thread, NULL, toggle, &toggled) == 0, "no thread");
+    while (toggled.rounds == 0)
+        sched_yield();
+    for (unsigned i = 0; i < COPIES || toggled.rounds < COPIES; i++) {
+        xengnttab_grant_copy_segment_t segment = { .len = 16, .flags = GNTCOPY_dest_gref, .status = 1 };
+
+        segment.source.virt = bytes;
+        segment.dest.foreign.ref = refs[1];
+        segment.dest.foreign.domid = (domid_t)granter;
+        CHECK(xengnttab_grant_copy(tab, 1, &segment) == 0 && segment.status < 0,
+              "copy %u was permitted by neither state: status %d", i, segment.status);
+    }
+    toggled.has_ended = true;
+    pthread_join(thread, NULL);
+    CHECK(pages[PAGE] == 0 && !toggled.is_spoilt, "something was written");
+    for (int i = 0; i < 2; i++)
+        CHECK(*(volatile uint32_t *)&entries[refs[2 * i]] == neighbours[i], "a neighbour has changed");
+    __atomic_store_n(word, flags | (mapper << 16), __ATOMIC_SEQ_CST);
+    CHECK(grant_read(tab, refs[1], bytes, 16) == GNTST_okay, "the grant cannot be used any more");
+    row_check("at the end");
+}
+
 static void b43_tables_are_mapped_whole(void)
 {
     size_t frames = table_frames();
@@ -194,6 +274,8 @@ const struct row rows_entry[] = {
       b28_copy_from_a_pinned_entry, 0 },
     { "B31", "only entries that permit access are mapped or copied", IN_ALL, NEED_GUEST,
       b31_only_access_grants_are_mapped, 0 },
+    { "B35", "flags and domain of an entry are one snapshot", IN_ALL, NEED_GUEST,
+      b35_one_snapshot_of_an_entry, 0 },
     { "B39", "one mapping of a page too many is refused, and costs nothing", IN_ALL, NEED_GUEST,
       b39_pins_are_counted_to_the_end, 0 },
     { "B43", "a grant table is mapped in one piece, however large", IN_ALL, NEED_GUEST,

@@ -57,9 +57,22 @@
     BUG(A40, "a page that is still mapped is used again")                                                    \
     BUG(A41, "a copy may reach past the end of a granted page")                                              \
     BUG(B05, "the in-use bits are cleared by the first of several unmaps")                                   \
+    BUG(B08, "an unmap also drops a pin of the other kind")                                                  \
+    BUG(B09, "whoever asks for a read-only mapping gets a writable one")                                     \
+    BUG(B10, "the pin of a read-only mapping is never dropped")                                              \
+    BUG(B11, "an unmap that is refused clears the in-use bits all the same")                                 \
+    BUG(B13, "a map record that was taken from the free ones is handed out again")                           \
+    BUG(B14, "a grant copy clears the in-use bits of its entry")                                             \
+    BUG(B16, "a grant copy lets go of the page before it is done with it")                                   \
+    BUG(B20, "the status of a failed copy is 1")                                                             \
+    BUG(B21, "a copy that fails ends its batch, and the statuses behind it stay unset")                      \
+    BUG(B25, "an unmap that is refused drops a pin")                                                         \
     BUG(B28, "a frame is taken from the shared entry, whatever was granted")                                 \
     BUG(B31, "an entry of any type is mapped")                                                               \
+    BUG(B32, "the unmap of a grant to oneself takes the page out of the entry")                              \
+    BUG(B33, "a mapping of a page that was mapped already is returned before it can be used")                \
     BUG(B34, "a map that is refused leaves the in-use bits of the grant entry set")                          \
+    BUG(B35, "the flags and the domain of an entry are read one after the other")                            \
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
     BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \
     BUG(B39, "the mappings of a page are counted in one of two counters only")                               \

@@ -78,9 +78,21 @@ static bool entry_permits(const struct locked_entry *entry, uint32_t word, bool 
     return xb_grant_permits(word, entry->client->domid, is_readonly);
 }
 
+/* One snapshot of flags and domid, or what was taken for it (B35). */
+static uint32_t entry_snapshot(const struct locked_entry *entry)
+{
+    uint32_t word = xb_grant_load(entry->shared);
+
+    if (bug_is_on(entry->client->tables, BUG_B35)) {
+        sched_yield();
+        word = (word & UINT16_MAX) | (xb_grant_load(entry->shared) & ~(uint32_t)UINT16_MAX);
+    }
+    return word;
+}
+
 int entry_check(struct locked_entry *entry, bool is_readonly)
 {
-    uint32_t word = xb_grant_load(entry->shared); /* one snapshot of flags and domid */
+    uint32_t word = entry_snapshot(entry);
     uint32_t frame = __atomic_load_n(&entry->shared->frame, __ATOMIC_RELAXED);
 
     if (entry->named_frame)
@@ -127,8 +139,23 @@ int entry_pin(struct locked_entry *entry, struct xb_map *map, bool is_readonly, 
     return GNTST_okay;
 }
 
+/* What an unmap does to the counters with one of the bugs B08, B10 and B32 on. */
+static void pin_drop_wrongly(struct locked_entry *entry, const struct xb_map *map)
+{
+    const struct xb_tables *tables = entry->client->tables;
+    struct xb_active *active = entry->active;
+
+    if (bug_is_on(tables, BUG_B08) && map->is_readonly && active->pins_rw)
+        atomic_fetch_sub(&active->pins_rw, 1);
+    if (bug_is_on(tables, BUG_B10) && map->is_readonly)
+        atomic_fetch_add(&active->pins_ro, 1);
+    if (bug_is_on(tables, BUG_B32) && entry->domid == entry->client->domid)
+        atomic_store(&active->granted, XB_NO_FRAME);
+}
+
 void entry_unpin(struct locked_entry *entry, struct xb_map *map)
 {
+    pin_drop_wrongly(entry, map);
     atomic_fetch_sub(map->is_readonly ? &entry->active->pins_ro : &entry->active->pins_rw, 1);
     if (map->alias & XB_ALIAS_LOCAL)
         atomic_fetch_sub(&entry->active->overrides, bug_is_on(entry->client->tables, BUG_A09)

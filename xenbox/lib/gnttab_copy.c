@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "xenbox/hv/atoms.h"
 #include "xenbox/hv/bugs.h"
 #include "xenbox/lib/entry.h"
 #include "xenbox/lib/fault_copy.h"
@@ -49,19 +51,33 @@ static int bytes_copy(struct client *client, uint8_t *frames, size_t offset, voi
     return is_done ? GNTST_okay : COPY_FAULT;
 }
 
+/* The entry is free again, and its page with it, long before the bytes are copied (B16). */
+static void page_let_go(struct locked_entry *entry)
+{
+    entry_unlock(entry);
+    nanosleep(&(struct timespec){ .tv_nsec = 2 * 1000 * 1000 }, NULL);
+}
+
 /* One direction: between a granted page, locked meanwhile, and memory of ours. */
 static int page_copy(struct client *client, uint8_t *frames, const union xengnttab_copy_ptr *page,
                      void *local, uint16_t length, bool is_into_page)
 {
+    bool is_let_go = bug_is_on(client->tables, BUG_B16);
     struct locked_entry entry;
     int status = entry_lock(&entry, client, page->foreign.domid, page->foreign.ref);
 
     if (status != GNTST_okay)
         return status;
     status = entry_check(&entry, !is_into_page || bug_is_on(client->tables, BUG_B36));
+    if (is_let_go)
+        page_let_go(&entry);
     if (status == GNTST_okay)
         status = bytes_copy(client, frames, (size_t)entry.frame * XB_FRAME_SIZE + page->foreign.offset, local,
                             length, is_into_page);
+    if (is_let_go)
+        return status;
+    if (bug_is_on(client->tables, BUG_B14))
+        xb_grant_store(entry.shared, xb_grant_load(entry.shared) & ~XB_GRANT_IN_USE);
     entry_unlock(&entry);
     return status;
 }
@@ -128,6 +144,10 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_
 
         failed = status > 0 ? status : 0;
         segs[i].status = failed ? GNTST_general_error : status;
+        if (status < 0 && bug_is_on(xgt->client.tables, BUG_B20))
+            segs[i].status = 1;
+        if (status < 0 && bug_is_on(xgt->client.tables, BUG_B21))
+            break;
     }
     pthread_mutex_unlock(&xgt->lock);
     return failed ? gnttab_error(failed == COPY_FAULT ? -EFAULT : -EIO) : 0;

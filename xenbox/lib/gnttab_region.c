@@ -385,6 +385,19 @@ static int region_register(struct region *region)
     return ret;
 }
 
+/* What the program can do with the addresses. */
+static int region_access(const struct region *region, int prot)
+{
+    const struct xb_tables *tables = region->handle->client.tables;
+    const struct xb_map *map = map_at(&region->handle->client, region->map[0]);
+    const struct xb_active *active = &tables->domain[map->domid].active[map->ref];
+    uint32_t ours = 1 + (region->page[0].kernel != NO_RECORD);
+
+    if (bug_is_on(tables, BUG_B33) && active->pins_ro + active->pins_rw > ours)
+        return PROT_NONE;
+    return bug_is_on(tables, BUG_B09) ? PROT_READ | PROT_WRITE : prot & (PROT_READ | PROT_WRITE);
+}
+
 /* The pages into the address space, and the region to those that look for it. Undoes what it did. */
 static int region_show(struct region *region, const uint32_t *frames, int prot)
 {
@@ -394,7 +407,7 @@ static int region_show(struct region *region, const uint32_t *frames, int prot)
     void *address;
     int ret;
 
-    ret = client_map_frames(&handle->client, frames, count, prot & (PROT_READ | PROT_WRITE), &address);
+    ret = client_map_frames(&handle->client, frames, count, region_access(region, prot), &address);
     if (ret < 0)
         return ret;
     if (bug_is_on(handle->client.tables, BUG_A22))

@@ -38,6 +38,8 @@ int record_take(struct xengntdev_handle *handle, uint32_t *record)
             return ret;
     }
     *record = handle->free_maps[--handle->free_count];
+    if (bug_is_on(handle->client.tables, BUG_B13) && handle->free_count > 0)
+        handle->free_maps[handle->free_count - 1] = *record;
     return 0;
 }
 
@@ -90,6 +92,25 @@ void grant_op_map(struct xengntdev_handle *handle, struct grant_map *op)
     }
 }
 
+/* What an unmap that is refused does to the entry with one of the bugs B11 and B25 on. */
+static void refused_unmap(struct xengntdev_handle *handle, const struct xb_map *map)
+{
+    bool drops = bug_is_on(handle->client.tables, BUG_B25),
+         clears = bug_is_on(handle->client.tables, BUG_B11);
+    struct locked_entry entry;
+    _Atomic(uint32_t) *pins;
+
+    if ((!drops && !clears) || entry_lock(&entry, &handle->client, map->domid, map->ref) != GNTST_okay)
+        return;
+    pins = map->is_readonly ? &entry.active->pins_ro : &entry.active->pins_rw;
+    if (drops && *pins)
+        atomic_fetch_sub(pins, 1);
+    xb_grant_show_pins(entry.shared, entry.active);
+    if (clears)
+        xb_grant_store(entry.shared, xb_grant_load(entry.shared) & ~XB_GRANT_IN_USE);
+    entry_unlock(&entry);
+}
+
 bool grant_op_unmap(struct xengntdev_handle *handle, uint32_t record,
                     void (*hide)(struct xengntdev_handle *handle, void *address), void *address)
 {
@@ -99,8 +120,10 @@ bool grant_op_unmap(struct xengntdev_handle *handle, uint32_t record,
     struct locked_entry entry;
 
     /* An address in another form than at the map is no address of this mapping. */
-    if (fault.has_status || (fault.other_form && !bug_is_on(handle->client.tables, BUG_A34)))
+    if (fault.has_status || (fault.other_form && !bug_is_on(handle->client.tables, BUG_A34))) {
+        refused_unmap(handle, map);
         return false;
+    }
     /* Whoever is granted the page next is not to be seen here: first the alias, then the pin. */
     if (hide && !fault.other_form)
         hide(handle, address);
