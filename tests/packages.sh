@@ -11,7 +11,7 @@ PACKAGES_RUN="xen-utils-4.17 xenstore-utils e2fsprogs procps util-linux
     iproute2 iputils-ping iperf3 busybox"
 # Judging: unit tests, a second compiler, and the programs of others that tests/interop/ and tests/bench/ meet.
 PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev xz-utils qemu-system-xen qemu-system-common
-    jq tshark passt socat ethtool"
+    jq tshark tcpdump passt socat ethtool"
 
 # Those of the named packages that are not installed, on one line.
 packages_missing() {
