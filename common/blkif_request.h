@@ -65,7 +65,7 @@ enum blkif_verdict {
 };
 
 /*
- * slot: a private copy of at least blkif_abi_request_bytes(abi) bytes. Every field of *command is set, but for
+ * slot: a private copy of a whole slot. Every field of *command is set, but for
  * what is in seg[] beyond the slot's own segments.
  */
 void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi);

@@ -17,6 +17,7 @@
 #include "common/ring_index.h"
 
 #define BLKIF_RING_BYTES 4096u
+#define BLKIF_CACHE_LINE_BYTES 64u
 #define BLKIF_RING_SLOTS 32u /* of one page, in both layouts */
 
 _Static_assert(__CONST_RING_SIZE(blkif, BLKIF_RING_BYTES) == BLKIF_RING_SLOTS, "native ring");
@@ -59,6 +60,23 @@ static inline int blkif_ring_available(const struct blkif_ring *ring)
 {
     return ring_waiting(&ring->native.sring->req_prod, ring->native.req_cons, ring->native.rsp_prod_pvt,
                         BLKIF_RING_SLOTS);
+}
+
+/*
+ * Asks the processor for the slots of the next requests, all at once and to be written to, since their answers go to the
+ * same place: one by one each would be waited for, as the peer's processor has them.
+ */
+static inline void blkif_ring_expect(const struct blkif_ring *ring, unsigned int count)
+{
+    const RING_IDX first = ring->native.req_cons % BLKIF_RING_SLOTS;
+    const size_t bytes = ring->abi == BLKIF_ABI_X86_32 ? sizeof(struct blkif_x86_32_request)
+                                                       : sizeof(struct blkif_request);
+    const char *const slots = (const char *)&ring->native.sring->ring;
+
+    if (count > BLKIF_RING_SLOTS - first)
+        count = BLKIF_RING_SLOTS - first; /* the others begin at the front */
+    for (size_t at = first * bytes; at < (first + count) * bytes; at += BLKIF_CACHE_LINE_BYTES)
+        __builtin_prefetch(slots + at, 1);
 }
 
 /* Copies the next slot; it is consumed only by blkif_ring_consume. */

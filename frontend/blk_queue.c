@@ -141,41 +141,41 @@ static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blk
 /* Puts the next part of the oldest waiting request on the ring. False: no slot or not enough pages. */
 static bool part_issue(struct blk_queue *queue, struct blk_io *io)
 {
+    const struct blk_cut *cut;
     union blk_request request;
     struct blk_part *part;
-    struct blk_cut cut;
     uint32_t slot;
 
     if (!queue->ring.free_count)
         return false;
-    blk_split(io->direct ? io->direct_at : 0, io->left, queue->most, &cut);
-    if (!io->direct && cut.count > queue->pool->free)
-        return false;
     slot = blk_ring_next(&queue->ring);
     part = &queue->part[slot];
+    cut = &part->cut;
+    blk_split(io->direct ? io->direct_at : 0, io->left, queue->most, &part->cut);
+    if (!io->direct && cut->count > queue->pool->free)
+        return false;
     part->io = io;
-    part->cut = cut;
     memset(&request, 0, sizeof(request));
-    if (cut.count > BLKIF_MAX_SEGMENTS_PER_REQUEST) {
+    if (cut->count > BLKIF_MAX_SEGMENTS_PER_REQUEST) {
         request.indirect.operation = BLKIF_OP_INDIRECT;
         request.indirect.indirect_op = io->operation;
-        request.indirect.nr_segments = (uint16_t)cut.count;
+        request.indirect.nr_segments = (uint16_t)cut->count;
         request.indirect.handle = queue->handle;
         request.indirect.sector_number = io->sector;
         request.indirect.indirect_grefs[0] = queue->lists->refs[slot];
         part_fill(queue, part, (struct blkif_request_segment *)region_page(queue->lists, slot));
     } else {
         request.plain.operation = io->operation;
-        request.plain.nr_segments = (uint8_t)cut.count;
+        request.plain.nr_segments = (uint8_t)cut->count;
         request.plain.handle = queue->handle;
         request.plain.sector_number = io->sector;
         part_fill(queue, part, request.plain.seg);
     }
     blk_ring_put(&queue->ring, &request);
     io->parts++;
-    io->left -= cut.bytes;
-    io->sector += cut.bytes / XENFRONT_SECTOR_SIZE;
-    io->direct_at += cut.bytes;
+    io->left -= cut->bytes;
+    io->sector += cut->bytes / XENFRONT_SECTOR_SIZE;
+    io->direct_at += cut->bytes;
     queue->stats->ring_requests++;
     return true;
 }

@@ -27,6 +27,17 @@ void blk_ring_init(struct blk_ring *ring, void *page)
 
 _Static_assert(offsetof(struct blkif_request, id) == offsetof(struct blkif_request_indirect, id), "one id");
 
+/*
+ * What a request uses of its slot; the rest keeps what an older request left there. A line of the page that is not
+ * written to need not travel to the backend's processor again.
+ */
+static size_t request_bytes(const union blk_request *request)
+{
+    if (request->plain.operation == BLKIF_OP_INDIRECT)
+        return sizeof(request->indirect);
+    return offsetof(struct blkif_request, seg) + request->plain.nr_segments * sizeof(request->plain.seg[0]);
+}
+
 void blk_ring_put(struct blk_ring *ring, union blk_request *request)
 {
     bool is_indirect = request->plain.operation == BLKIF_OP_INDIRECT;
@@ -38,7 +49,7 @@ void blk_ring_put(struct blk_ring *ring, union blk_request *request)
     slot->is_indirect = is_indirect;
     slot->is_pending = true;
     request->plain.id = slot->id;
-    *RING_GET_REQUEST(&ring->front, ring->front.req_prod_pvt) = request->plain;
+    memcpy(RING_GET_REQUEST(&ring->front, ring->front.req_prod_pvt), request, request_bytes(request));
     ring->front.req_prod_pvt++;
 }
 
@@ -64,6 +75,15 @@ __attribute__((format(printf, 2, 3))) static int ring_break(struct blk_ring *rin
     return -EPROTO;
 }
 
+/* The slots of the answers that are there come to this processor together, and to be written to: requests follow. */
+static void answers_expect(const struct blk_ring *ring)
+{
+    RING_IDX last = ring->seen;
+
+    for (RING_IDX i = ring->front.rsp_cons; i != last; i++)
+        __builtin_prefetch(RING_GET_RESPONSE(&ring->front, i), 1);
+}
+
 static RING_IDX producer_load(const struct blk_ring *ring)
 {
     return __atomic_load_n(&ring->front.sring->rsp_prod, __ATOMIC_ACQUIRE);
@@ -85,6 +105,7 @@ int blk_ring_take(struct blk_ring *ring, struct blk_answer *answer)
                               outstanding, ring->seen - ring->front.rsp_cons);
         if (ring->seen == ring->front.rsp_cons)
             return 0;
+        answers_expect(ring);
     }
     RING_COPY_RESPONSE(&ring->front, ring->front.rsp_cons, &response);
     ring->front.rsp_cons++;

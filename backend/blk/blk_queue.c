@@ -107,7 +107,8 @@ static unsigned int queue_intake(struct blk_queue *queue)
         queue_break(queue);
         return 0;
     }
-    available = (unsigned int)ret;
+    available = (unsigned int)ret < queue->chunk ? (unsigned int)ret : queue->chunk;
+    blkif_ring_expect(&queue->ring, available);
     while ((request = queue_take(queue, &available))) {
         blk_request_fill(request, &queue->grants);
         blk_request_list_append(&taken, request);

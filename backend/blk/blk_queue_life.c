@@ -18,6 +18,8 @@
 #include "backend/disk/engine.h"
 #include "backend/worker.h"
 
+#define CHUNK_UNSHARED 8u /* requests */
+
 void blk_queue_say(struct blk_queue *queue, const char *fmt, ...)
 {
     va_list args;
@@ -179,6 +181,18 @@ static int queue_make_loans(struct blk_queue *queue)
     return 0;
 }
 
+/*
+ * Where requests share system calls, all that are there go together. Where each is done with a few stores, the guest
+ * gets its answers as early as a cache line can carry them, so that it works on them while the next are served.
+ */
+static unsigned int choose_chunk(const struct blk_queue *queue)
+{
+    const bool is_shared =
+        disk_geometry(queue->disk)->is_file || queue->method != GRANT_IO_PERSISTENT;
+
+    return is_shared ? BLKIF_RING_SLOTS : CHUNK_UNSHARED;
+}
+
 int blk_queue_start(struct blk_queue *queue)
 {
     const struct inflight_identity *identity = &queue->identity;
@@ -186,6 +200,7 @@ int blk_queue_start(struct blk_queue *queue)
     int ret;
 
     queue->waiter.wake = on_buffer;
+    queue->chunk = choose_chunk(queue);
     ret = queue_open_inflight(queue);
     if (ret)
         goto fail;

@@ -55,6 +55,7 @@ struct bench {
     uint64_t next_block;
     uint64_t random;
     uint64_t left; /* requests to start */
+    uint64_t now_ns; /* one look at the clock for all that completes, or starts, together; 0: look again */
     uint64_t done;
     uint64_t errors;
     int error;
@@ -73,6 +74,13 @@ static uint64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t bench_now_ns(struct bench *bench)
+{
+    if (!bench->now_ns)
+        bench->now_ns = now_ns();
+    return bench->now_ns;
 }
 
 static const struct pattern *pattern_find(const char *name)
@@ -100,7 +108,7 @@ static void on_done(void *cookie, int status)
     struct bench_op *op = cookie;
     struct bench *bench = op->bench;
 
-    histogram_add(&bench->latency, now_ns() - op->start_ns);
+    histogram_add(&bench->latency, bench_now_ns(bench) - op->start_ns);
     bench->done++;
     if (status < 0) {
         bench->errors++;
@@ -119,7 +127,7 @@ static int op_start(struct bench *bench, struct bench_op *op)
     uint64_t block, offset;
 
     if (bench->pattern->is_flush) {
-        op->start_ns = now_ns();
+        op->start_ns = bench_now_ns(bench);
         return xenfront_blk_flush(blk, on_done, op);
     }
     if (bench->pattern->is_reading && is_write)
@@ -127,7 +135,7 @@ static int op_start(struct bench *bench, struct bench_op *op)
     block = bench->pattern->is_random ? random_below(&bench->random, bench->blocks) : bench->next_block;
     bench->next_block = bench->next_block + 1 < bench->blocks ? bench->next_block + 1 : 0;
     offset = bench->session->start + block * length;
-    op->start_ns = now_ns();
+    op->start_ns = bench_now_ns(bench);
     if (bench->buffer)
         return (is_write ? xenfront_blk_write_buffer : xenfront_blk_read_buffer)(
             blk, bench->buffer, (size_t)(op - bench->ops) * length, length, offset, on_done, op);
@@ -154,6 +162,7 @@ static int progress(struct bench *bench)
 {
     struct xenfront_blk *blk = bench->session->blk;
 
+    bench->now_ns = 0;
     if (!bench->session->settings->is_polling)
         return session_wait(bench->session);
     for (int i = 0; i < POLLS_PER_PUMP; i++) {
@@ -179,7 +188,7 @@ static int run(struct bench *bench)
             break;
         if (err >= 0)
             err = progress(bench);
-        if (!settings->count && now_ns() >= end)
+        if (!settings->count && bench_now_ns(bench) >= end)
             bench->left = 0;
     }
     return err < 0 ? session_fail(bench->session, err, "bench") : TOOL_OK;
