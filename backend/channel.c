@@ -77,6 +77,7 @@ int channel_bind(struct channel *channel, struct worker *owner, uint32_t domid, 
     channel->owner = owner;
     channel->port = port;
     channel->on_event = on_event;
+    owner->channels++;
     atomic_store_explicit(&table[port].channel, channel, memory_order_relaxed);
     atomic_store_explicit(&table[port].owner, owner, memory_order_release);
     return 0;
@@ -90,6 +91,7 @@ void channel_unbind(struct channel *channel)
     atomic_store_explicit(&table[channel->port].owner, NULL, memory_order_release);
     atomic_store_explicit(&table[channel->port].channel, NULL, memory_order_relaxed);
     xenevtchn_unbind(channel->owner->evtchn, channel->port);
+    channel->owner->channels--;
     channel->owner = NULL;
 }
 
@@ -105,7 +107,10 @@ void channel_unmask(struct channel *channel)
 
 void channel_dispatch(struct worker *worker)
 {
-    for (int i = 0; i < DISPATCH_MAX; i++) {
+    unsigned int i = 0;
+
+    /* A port is masked when it is read, so that looking for more events than there are ports finds nothing. */
+    do {
         xenevtchn_port_or_error_t port = xenevtchn_pending(worker->evtchn);
         if (port < 0 || (unsigned int)port >= PORT_COUNT)
             return;
@@ -114,5 +119,5 @@ void channel_dispatch(struct worker *worker)
             entry_fire(&table[port]);
         else if (owner)
             entry_forward(&table[port], owner);
-    }
+    } while (++i < DISPATCH_MAX && i < worker->channels);
 }

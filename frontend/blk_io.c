@@ -13,6 +13,9 @@
 #include "frontend/blkfront.h"
 #include "frontend/quiet.h"
 
+/* So many prepared requests reach the backend without waiting for more: it works on them meanwhile. */
+#define PUBLISH_EARLY 8u
+
 struct xenfront_buffer {
     struct xenfront_blk *blk;
     struct region region;
@@ -52,7 +55,11 @@ static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t of
     if (io->operation == BLKIF_OP_WRITE && blk->info.is_readonly)
         return front_error_set(&blk->front.error, -EROFS, "write: the disk is read-only");
     io->sector = offset / XENFRONT_SECTOR_SIZE;
-    return blk_queue_add(&blk->queue, io);
+    err = blk_queue_add(&blk->queue, io);
+    if (err < 0 || ++blk->unpublished < PUBLISH_EARLY)
+        return err;
+    blk_push(&blk->front);
+    return 0;
 }
 
 static int contiguous(struct xenfront_blk *blk, uint8_t operation, const void *data, size_t length,

@@ -144,8 +144,10 @@ uint32_t blk_push(struct front *front)
 {
     struct xenfront_blk *blk = FRONT_OF(struct xenfront_blk, front);
     bool was_idle = blk_outstanding(front) == 0;
-    uint32_t issued = blk_queue_issue(&blk->queue);
+    uint32_t issued;
 
+    blk->unpublished = 0;
+    issued = blk_queue_issue(&blk->queue);
     if (issued)
         front_sent(front, was_idle);
     if (blk_ring_push(&blk->queue.ring))

@@ -15,6 +15,7 @@ struct xenfront_blk {
     struct xenfront_blk_options options; /* with the defaults filled in */
     bool has_info;
     struct blk_queue queue;
+    uint32_t unpublished; /* requests that were added since the last push */
     struct region lists; /* the segments of indirect requests, a page a slot; empty: the backend takes none */
     struct xenfront_blk_info info;
     struct xenfront_blk_stats stats; /* but what front counts */

@@ -173,7 +173,16 @@ static bool queue_look(struct blk_queue *queue)
         return false;
     if (may_spin && spin_until(&queue->spin, config_get()->spin_us * 1000, is_ready, queue))
         return true;
+    queue->is_armed = true;
     return blkif_ring_final_check(&queue->ring);
+}
+
+/* A pass looks at the ring by itself until it has armed it again: a notification would only be in the way. */
+static void queue_disarm(struct blk_queue *queue)
+{
+    if (queue->is_armed)
+        blkif_ring_silence(&queue->ring);
+    queue->is_armed = false;
 }
 
 /* One that is to be quiet does what its predecessor had begun, and no more. */
@@ -219,6 +228,7 @@ void blk_queue_pass(struct blk_queue *queue)
     bool has_more = false;
 
     queue->is_passing = true;
+    queue_disarm(queue);
     queue_answer(queue);
     for (unsigned int taken = 0; taken < QUEUE_BUDGET && can_take(queue); taken++) {
         const unsigned int count = queue_intake(queue);

@@ -64,6 +64,7 @@ struct blk_queue {
     void *left_page;
     bool is_kept; /* leave the in-flight file for the next daemon */
     bool is_masked; /* an event was taken and not unmasked yet */
+    bool is_armed; /* the guest was asked to notify */
     bool is_passing;
     struct channel channel;
     void *page;
