@@ -147,7 +147,8 @@ void xenfront_blk_stats(const struct xenfront_blk *blk, struct xenfront_blk_stat
  * Lengths have no limit: a long request is split into ring requests of up to 11 pages. There is no order
  * between requests in flight; a flush covers the writes whose callbacks have run.
  *
- * Nothing is sent before xenfront_blk_submit() or the next pump: prepare several, then submit once.
+ * Prepare several, then submit once: they are sent by xenfront_blk_submit(), by the next pump, and by themselves
+ * whenever eight have gathered, so that the backend works on them while more are prepared.
  * fn is called exactly once for each call that returned 0.
  * -EAGAIN: `depth` requests are in flight: pump. -EINVAL: range or alignment; -EROFS: the disk is read-only;
  * -EOPNOTSUPP: flush, and the backend has none; -ENOTCONN, -ESHUTDOWN: not connected (any more).
@@ -161,7 +162,7 @@ int xenfront_blk_readv(struct xenfront_blk *blk, const struct iovec *iov, int co
 int xenfront_blk_writev(struct xenfront_blk *blk, const struct iovec *iov, int count, uint64_t offset,
                         xenfront_blk_fn fn, void *cookie);
 int xenfront_blk_flush(struct xenfront_blk *blk, xenfront_blk_fn fn, void *cookie);
-/* Sends what was prepared; at most one notification. Returns the number of ring requests sent. */
+/* Sends what was prepared and not sent yet; at most one notification. Returns the number of ring requests sent. */
 int xenfront_blk_submit(struct xenfront_blk *blk);
 /* Requests whose callbacks have not run yet. */
 unsigned int xenfront_blk_in_flight(const struct xenfront_blk *blk);
