@@ -69,8 +69,8 @@ static inline int blkif_ring_available(const struct blkif_ring *ring)
 static inline void blkif_ring_expect(const struct blkif_ring *ring, unsigned int count)
 {
     const RING_IDX first = ring->native.req_cons % BLKIF_RING_SLOTS;
-    const size_t bytes = ring->abi == BLKIF_ABI_X86_32 ? sizeof(struct blkif_x86_32_request)
-                                                       : sizeof(struct blkif_request);
+    const size_t bytes =
+        ring->abi == BLKIF_ABI_X86_32 ? sizeof(struct blkif_x86_32_request) : sizeof(struct blkif_request);
     const char *const slots = (const char *)&ring->native.sring->ring;
 
     if (count > BLKIF_RING_SLOTS - first)

@@ -277,7 +277,8 @@ struct xenfront_net_offload {
     uint16_t header_bytes; /* up to the payload; a hint */
     uint16_t gso_bytes; /* payload of a segment */
     uint16_t csum_start; /* NEEDS_CSUM: sum from here to the end, ... */
-    uint16_t csum_offset; /* ... the result goes so far behind csum_start, where the pseudo header's sum stands */
+    uint16_t
+        csum_offset; /* ... the result goes so far behind csum_start, where the pseudo header's sum stands */
 };
 
 #define XENFRONT_NET_NEEDS_CSUM 1u

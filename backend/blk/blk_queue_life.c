@@ -187,8 +187,7 @@ static int queue_make_loans(struct blk_queue *queue)
  */
 static unsigned int choose_chunk(const struct blk_queue *queue)
 {
-    const bool is_shared =
-        disk_geometry(queue->disk)->is_file || queue->method != GRANT_IO_PERSISTENT;
+    const bool is_shared = disk_geometry(queue->disk)->is_file || queue->method != GRANT_IO_PERSISTENT;
 
     return is_shared ? BLKIF_RING_SLOTS : CHUNK_UNSHARED;
 }
