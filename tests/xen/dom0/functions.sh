@@ -28,7 +28,7 @@ name = "$name"
 type = "$type"
 kernel = "/xen/vmlinux"
 ramdisk = "/xen/guest.img"
-extra = "console=hvc0 panic=5 loglevel=6 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 xen_case=$CASE xen_patience=${PATIENCE:-1} xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
+extra = "console=hvc0 panic=5 loglevel=6 mitigations=off nowatchdog rcupdate.rcu_cpu_stall_suppress=1 xen_case=$CASE xen_patience=${PATIENCE:-1} xen_words=$(tr ' ' , <<<"${GUEST_WORDS:-}")"
 memory = ${GUEST_MB:-192}
 vcpus = 1
 on_crash = "destroy"
@@ -100,6 +100,19 @@ daemon_kill() {
 
 # tools_line [XL-WORDS]: the disk with more programs, for a guest's tools_mount, as xvdo.
 tools_line() { disk_line xvdo /dev/vdc access=ro; }
+
+# tools_mount: the same programs as commands of dom0's.
+tools_mount() {
+    local program tools=/run/case/tools
+    mkdir -p $tools /run/case/bin
+    mount -o ro /dev/vdc $tools
+    for program in $tools/bin/*; do
+        printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' $tools/lib/ld-linux-x86-64.so.2 $tools/lib "$program" \
+            > "/run/case/bin/${program##*/}"
+    done
+    chmod +x /run/case/bin/*
+    PATH=/run/case/bin:$PATH
+}
 
 daemon_said() { grep -q -- "$1" /run/case/xensplitd.log; }
 

@@ -13,7 +13,7 @@ case_word() { sed -n 's/^# xen: //p' "/xen/cases/$1" | tr ' ' '\n' | sed -n "s/^
 
 # What the case left behind goes away: domains, the daemon, files, modules of the kernel's backends.
 case_clean() {
-    local id pid
+    local id pid folder
     for id in $(xl list | awk 'NR > 1 && $2 != 0 { print $2 }'); do
         xl destroy "$id"
     done
@@ -21,7 +21,9 @@ case_clean() {
         [ -e "$pid" ] && kill -KILL "$(cat "$pid")"
     done
     until_true 20 modprobe -r xen-blkback xen-netback
-    until_true 20 is_not_mounted /disk
+    for folder in /var/tmp /run/case/mnt /run/case/tools /disk; do
+        until_true 20 is_not_mounted $folder
+    done
     ip link del xenbr0
     rm -rf /run/case /run/xensplit /tmp/*
     xenstore-rm /local/domain/0/backend

@@ -87,6 +87,7 @@ tools_mount() {
     mount -o ro /dev/xvdo /tools || fail "cannot mount the tools"
 }
 fio() { /tools/lib/ld-linux-x86-64.so.2 --library-path /tools/lib /tools/bin/fio "$@"; }
+iperf3() { /tools/lib/ld-linux-x86-64.so.2 --library-path /tools/lib /tools/bin/iperf3 "$@"; }
 
 # disk_wait NAME: Linux's own block frontend, and its disk; ext4 to put on it.
 disk_wait() {

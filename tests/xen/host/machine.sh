@@ -14,7 +14,9 @@ machine_start() {
     truncate -s 16M "$XEN_WORK/slow.img"
     local kernel_options="console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE"
     kernel_options+=" xen_rounds=$XEN_BENCH_ROUNDS $XEN_KERNEL_OPTIONS"
-    exec qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
+    local clock=(-accel tcg,thread=multi,tb-size=512)
+    [ "$XEN_CLOCK" = host ] || clock=(-accel tcg,thread=single,tb-size=512 -icount "shift=$XEN_CLOCK,sleep=on")
+    exec qemu-system-x86_64 "${clock[@]}" -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$XEN_WORK/slow.img,format=raw,if=virtio,cache=unsafe,throttling.iops-total=2" \
@@ -30,12 +32,22 @@ machine_stop() {
     MACHINE_PID=
 }
 
+# Milliseconds that the machine's threads have waited for one of the host's processors, where the host tells that.
+machine_waited() {
+    awk '{ waited += $2 } END { print int(waited / 1000000) }' /proc/"$MACHINE_PID"/task/*/schedstat 2>/dev/null ||
+        echo 0
+}
+
+# How many milliseconds of two seconds count for a limit: less what the machine waited for a processor of the host, but
+# not nothing, since what hangs in a loop waits as well.
+machine_counts() { echo $(($1 > 1900 ? 100 : $1 < 0 ? 2000 : 2000 - $1)); }
+
 # Runs the cases of list $1 in one boot and calls case_begin, case_end for each as it happens. Returns 0 when
 # the list was gone through, 1 when the machine died or hung; the case that it was busy with has been reported
 # as failed then.
 machine_run() {
     local list=$1 console=$2 fifo=$XEN_WORK/results line case='' seconds word rest over=1
-    local limit=$XEN_BOOT_LIMIT
+    local limit=$((XEN_BOOT_LIMIT * 1000)) waited=0 now # milliseconds
     rm -f "$fifo"
     mkfifo "$fifo"
     machine_start cases -monitor none -serial "file:$console" -device virtio-serial-pci \
@@ -49,7 +61,9 @@ machine_run() {
         # A QEMU that is gone writes no more: look for that every few seconds.
         while ! IFS= read -r -t 2 -u 7 rest; do
             line+=$rest
-            limit=$((limit - 2))
+            now=$(machine_waited)
+            limit=$((limit - $(machine_counts $((now - waited)))))
+            waited=$now
             kill -0 "$MACHINE_PID" 2>/dev/null || break 2
             [ "$limit" -gt 0 ] || break 2
         done
@@ -58,10 +72,10 @@ machine_run() {
         rest=${line#"$word"}
         rest=${rest# }
         case $word in
-        up) limit=$XEN_CASE_GRACE ;;
+        up) limit=$((XEN_CASE_GRACE * 1000)) ;;
         begin)
             case=${rest% *}
-            limit=$((${rest#* } + XEN_CASE_GRACE))
+            limit=$(((${rest#* } + XEN_CASE_GRACE) * 1000))
             : > "$XEN_WORK/case.log"
             case_begin "$case"
             ;;
@@ -70,11 +84,11 @@ machine_run() {
             read -r _ word seconds rest <<<"$rest"
             case_end "$case" "$word" "$seconds" "$rest"
             case=
-            limit=$XEN_CASE_GRACE
+            limit=$((XEN_CASE_GRACE * 1000))
             ;;
         over)
             over=0
-            limit=$XEN_CASE_GRACE # to power off
+            limit=$((XEN_CASE_GRACE * 1000)) # to power off
             ;;
         esac
     done

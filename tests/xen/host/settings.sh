@@ -13,26 +13,34 @@
 : "${XEN_DOM0_MB:=1536}"
 : "${XEN_DISK_MB:=1024}"
 
+# The machine's clock: each instruction takes 2^XEN_CLOCK nanoseconds, however long the host needs for it. So time stands
+# still in the machine while the host is busy with others, and no time limit in it runs out for that, the toolstack's
+# ten seconds for a backend included. "host": it follows the host's clock.
+: "${XEN_CLOCK:=2}"
+
 # Xen needs an emulated processor without SMAP (dom0 dies early) and without RDTSCP (PVH guests hang).
 XEN_CPU_MODEL=max,-smap,-rdtscp,-pku
 
-# Without eager-fpu, lazily switched FPU state corrupts user processes under QEMU's emulation.
-XEN_OPTIONS="spec-ctrl=eager-fpu com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all \
+# Without eager-fpu, lazily switched FPU state corrupts user processes under QEMU's emulation. What protects from a real
+# processor's speculation costs an emulated one time for nothing.
+XEN_OPTIONS="spec-ctrl=eager-fpu,bti-thunk=jmp,rsb=no com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all \
 conring_size=512k dom0_mem=${XEN_DOM0_MB}M,max:${XEN_DOM0_MB}M dom0_max_vcpus=$XEN_CPUS"
 : "${XEN_OPTIONS_MORE:=}"
 
-# All time limits are multiplied by this: an emulated processor gets little of a host that is busy. By default, two
-# (a host that is idle now may not stay so) and what others wait for each of the host's processors.
+# All time limits are multiplied by this: two, since emulation is slow, and with the host's clock what others wait for
+# each of its processors, since an emulated one gets little of a host that is busy.
+[ "$XEN_CLOCK" = host ] || : "${XEN_PATIENCE:=2}"
 : "${XEN_PATIENCE:=$(awk -v cpus="$(nproc)" '{ print 2 + int($1 / cpus) }' /proc/loadavg)}"
 
 # A host that is busy keeps an emulated processor waiting for many seconds: no fault of the kernel in it, whose
 # watchdogs would say so. What really hangs meets the time limits.
-XEN_KERNEL_OPTIONS="nowatchdog rcupdate.rcu_cpu_stall_suppress=1 sysctl.kernel.hung_task_timeout_secs=0"
+XEN_KERNEL_OPTIONS="mitigations=off nowatchdog rcupdate.rcu_cpu_stall_suppress=1 sysctl.kernel.hung_task_timeout_secs=0"
 
 # How often a bench compares its backends, one right after the other; the figures are medians over the rounds.
 : "${XEN_BENCH_ROUNDS:=2}"
 
-# Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case.
+# Seconds until dom0 must have reported, and how much later than dom0 the host gives up on a case; time that the machine
+# waits for a processor of the host is not counted.
 XEN_BOOT_LIMIT=$((240 * XEN_PATIENCE))
 XEN_CASE_GRACE=$((60 * XEN_PATIENCE))
 
@@ -46,9 +54,9 @@ XEN_PACKAGES_UNWANTED='^(gcc-|perl|python|libpython|mawk|base-files|tar$|dpkg|de
 |xen-hypervisor-common|xen-system)'
 XEN_PACKAGES_UNWANTED=${XEN_PACKAGES_UNWANTED//$'\n'/}
 
-# The programs on the guests' disk of tools (host/tools.sh) and where they come from.
-XEN_TOOLS_PACKAGES="fio"
-XEN_TOOLS_PROGRAMS="/usr/bin/fio"
+# The programs on the disk of tools (host/tools.sh) and where they come from.
+XEN_TOOLS_PACKAGES="fio iperf3"
+XEN_TOOLS_PROGRAMS="/usr/bin/fio /usr/bin/iperf3"
 XEN_TOOLS_UNWANTED='^(systemd|libsystemd-shared|dmsetup|libdevmapper-event|login|mount|util-linux|bash|coreutils|dash
 |diffutils|findutils|grep|gzip|hostname|ncurses|sed|libc-bin|e2fsprogs|logsave|ca-certificates|openssl)'
 XEN_TOOLS_UNWANTED=${XEN_TOOLS_UNWANTED//$'\n'/}

@@ -15,7 +15,7 @@
 #include "tests/xen/src/xencheck.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define SOON 2000
+#define SOON 20000
 #define NEVER 100
 
 /* A process that binds, maps with both kinds of notification, says so, and ends as told or waits. */

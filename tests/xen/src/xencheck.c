@@ -24,7 +24,7 @@
 
 #include "tests/xen/src/xencheck.h"
 
-#define ANSWER_MS 20000 /* that the peer has for one command */
+#define ANSWER_MS 60000 /* that the peer has for one command, a wait for an event included */
 
 const char *errno_name(int error)
 {
