@@ -125,8 +125,6 @@ tree_add_applets() {
 base_build() {
     local list key root file program programs=()
     mkdir -p "$XEN_CACHE"
-    exec 6>"$XEN_CACHE/lock" # another source tree may be building it just now
-    flock 6
     list=$(mktemp)
     # shellcheck disable=SC2086
     packages_list "$XEN_PACKAGES_UNWANTED" $XEN_PACKAGES > "$list"
@@ -139,6 +137,8 @@ base_build() {
         sha256sum | cut -c1-16)
     KERNEL=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$list")
     BASE=$XEN_CACHE/base-$key
+    exec 6>"$BASE.lock"
+    [ -e "$BASE/complete" ] || flock 6 # another source tree may be building it just now
     if [ -e "$BASE/complete" ]; then
         rm -f "$list" "$list.tools"
         exec 6>&-
