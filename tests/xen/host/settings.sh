@@ -10,6 +10,9 @@
 # The virtual machine. One processor: with two, a busy host slows emulated spin locks down several times.
 : "${XEN_CPUS:=1}"
 : "${XEN_MEMORY_MB:=4096}"
+# How many of them share the cases: one a processor of the host, as far as its memory goes.
+: "${XEN_MACHINES:=$(awk -v cpus="$(nproc)" -v mb=$XEN_MEMORY_MB '/^MemAvailable/ {
+    fit = int($2 / 1024 / (mb + 1024)); print fit < 1 ? 1 : fit < cpus ? fit : cpus }' /proc/meminfo)}"
 : "${XEN_DOM0_MB:=1536}"
 : "${XEN_DISK_MB:=1024}"
 
