@@ -6,6 +6,9 @@ fail() { echo "reason: $*"; exit 1; }
 skip() { echo "reason: $*"; exit 77; }
 figure() { echo "figure: $*"; } # shown with the result
 
+# mark WORDS: where a case is, on dom0's console; it is shown when the machine hangs and is cut off.
+mark() { echo "[$(cut -d' ' -f1 /proc/uptime)] case ${CASE:-}: $*" > /dev/console; }
+
 # until_true SECONDS COMMAND...: polls five times a second; for what has no event to wait for.
 until_true() {
     local tries=$(($1 * 5 * ${PATIENCE:-1}))
@@ -36,6 +39,7 @@ on_poweroff = "destroy"
 on_reboot = "${GUEST_REBOOT:-destroy}"
 CONFIG
     [ $# = 0 ] || printf '%s\n' "$@" >> "/run/case/$name.cfg"
+    mark "xl create $name, $type ${GUEST_WORDS:-}"
     xl create -q "/run/case/$name.cfg"
 }
 
@@ -46,6 +50,7 @@ guest_gone() { ! guest_id "$1"; }
 
 # guest_expect NAME SECONDS PATTERN: waits until the guest's console shows a line that matches.
 guest_expect() {
+    mark "waits for guest $1: $3"
     until_true "$2" guest_said_or_gone "$1" "$3" || fail "guest $1 did not say '$3' within $2 s"
     guest_said "$1" "$3" || fail "guest $1 is gone and never said '$3'"
 }
@@ -83,6 +88,7 @@ disk_folder() {
 
 # daemon_start [OPTION...]: xensplitd, as the systemd unit starts it; returns when it serves devices.
 daemon_start() {
+    mark "xensplitd $*"
     mkdir -p /run/xensplit
     xensplitd --on-exit=keep --log-time=on --ready-fd=9 "$@" 9>/run/case/ready 2>>/run/case/xensplitd.log &
     DAEMON=$!

@@ -64,6 +64,7 @@ while read -r case; do
     limit=$(case_word "$case" limit)
     limit=$((${limit:-120} * PATIENCE))
     printf 'begin %s %s\n' "$case" "$limit" >&3
+    CASE=$case mark begins
     mkdir -p /run/case
     dmesg -C
     xl dmesg -c >/dev/null
@@ -92,6 +93,7 @@ while read -r case; do
         }
     fi
     tr -d '\r' </run/case.log | sed 's/^/log /' >&3
+    CASE=$case mark ends: $result
     printf 'end %s %s %s %s\n' "$case" $result $((SECONDS - start)) "$reason" >&3
     rm -f /var/log/xen/console/* /var/log/xen/xl-* /var/log/xen/qemu-*
 done </xen/list
