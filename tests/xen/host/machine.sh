@@ -42,12 +42,18 @@ machine_waited() {
 # not nothing, since what hangs in a loop waits as well.
 machine_counts() { echo $(($1 > 1900 ? 100 : $1 < 0 ? 2000 : 2000 - $1)); }
 
+# What the machine got of the processor that it wanted, in percent, since it had waited $1 ms at second $2.
+machine_share() {
+    local elapsed=$((($(date +%s) - $2) * 1000 + 1)) waited=$(($(machine_waited) - $1))
+    echo $((waited < 0 ? 100 : waited > elapsed ? 0 : 100 - waited * 100 / elapsed))
+}
+
 # Runs the cases of list $1 in one boot and calls case_begin, case_end for each as it happens. Returns 0 when
 # the list was gone through, 1 when the machine died or hung; the case that it was busy with has been reported
 # as failed then.
 machine_run() {
     local list=$1 console=$2 fifo=$XEN_WORK/results line case='' seconds word rest over=1
-    local limit=$((XEN_BOOT_LIMIT * 1000)) waited=0 now # milliseconds
+    local limit=$((XEN_BOOT_LIMIT * 1000)) waited=0 now begun=0 waited_then=0 # limit and waited: milliseconds
     rm -f "$fifo"
     mkfifo "$fifo"
     machine_start cases -monitor none -serial "file:$console" -device virtio-serial-pci \
@@ -78,11 +84,12 @@ machine_run() {
             limit=$(((${rest#* } + XEN_CASE_GRACE) * 1000))
             : > "$XEN_WORK/case.log"
             case_begin "$case"
+            begun=$(date +%s) waited_then=$(machine_waited)
             ;;
         log) printf '%s\n' "$rest" >> "$XEN_WORK/case.log" ;;
         end)
             read -r _ word seconds rest <<<"$rest"
-            case_end "$case" "$word" "$seconds" "$rest"
+            case_end "$case" "$word" "$seconds" "$rest" "$(machine_share "$waited_then" "$begun")"
             case=
             limit=$((XEN_CASE_GRACE * 1000))
             ;;
@@ -100,7 +107,7 @@ machine_run() {
         else
             word="ended by itself $(tail -n 1 "$XEN_WORK/qemu.log")"
         fi
-        [ -n "$case" ] && case_end "$case" fail - "the machine $word"
+        [ -n "$case" ] && case_end "$case" fail - "the machine $word" 100
         say "the machine $word; the end of its console ($console):"
         tail -n 40 "$console" | sed 's/\r$//; s/^/    /' >&2
     fi
