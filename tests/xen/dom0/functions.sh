@@ -40,7 +40,15 @@ on_reboot = "${GUEST_REBOOT:-destroy}"
 CONFIG
     [ $# = 0 ] || printf '%s\n' "$@" >> "/run/case/$name.cfg"
     mark "xl create $name, $type ${GUEST_WORDS:-}"
+    guest_console_show "$name"
     xl create -q "/run/case/$name.cfg"
+}
+
+# What the guest says, but not its kernel, goes to dom0's console as well.
+guest_console_show() {
+    [ ! -e "/run/case/console-$1.pid" ] || return 0
+    tail -q -F "/var/log/xen/console/guest-$1.log" 2>/dev/null > >(exec sed -u '/^\[/d; s/\r$//; s/^/  '"$1"'| /' > /dev/console) &
+    echo $! > "/run/case/console-$1.pid"
 }
 
 guest_id() { xl domid "$1" 2>/dev/null; }
