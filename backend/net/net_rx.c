@@ -77,16 +77,19 @@ static int collect(struct net_queue *queue, unsigned int pages, unsigned int *ba
     size_t used = 0;
 
     rx->wanted = 0;
+    port_release(queue->port);
     for (*batch = 0; *batch < NET_BATCH && used + NET_ARENA_PACKET_BYTES <= NET_ARENA_BYTES;) {
         struct net_received *received = &scratch->received[*batch];
         struct netif_packet *packet = &received->packet;
-        uint8_t *bytes = scratch->arena + used + PORT_HEADROOM_BYTES;
+        uint8_t *const room = scratch->arena + used + PORT_HEADROOM_BYTES;
+        enum port_got got = PORT_GOT_FRAME;
+        uint8_t *bytes = room;
 
         if (rx->has_held) {
             memcpy(packet, &rx->held, offsetof(struct netif_packet, part));
             bytes = rx->held_bytes;
-        } else if (!port_receive(queue->port, packet, bytes)) {
-            return 0;
+        } else if ((got = port_receive(queue->port, packet, &bytes)) != PORT_GOT_FRAME) {
+            return got == PORT_GOT_ALL;
         } else if (is_too_long(queue, packet)) {
             queue->counters.rx_dropped++;
             if (++dropped == NET_BATCH) /* other queues get their turn */
@@ -101,7 +104,7 @@ static int collect(struct net_queue *queue, unsigned int pages, unsigned int *ba
         }
         pages -= received->slots;
         lay_out(queue, received, bytes);
-        if (!rx->has_held)
+        if (bytes == room)
             used += PORT_HEADROOM_BYTES + (packet->length_bytes + 15u) / 16u * 16u;
         rx->has_held = false; /* its memory is used again only in the next batch: nothing is held after it */
         ++*batch;
@@ -140,9 +143,13 @@ static int discard(struct net_queue *queue)
 {
     struct netif_packet packet;
 
+    port_release(queue->port);
     for (unsigned int i = 0; i < NET_BATCH; i++) {
-        if (!port_receive(queue->port, &packet, queue->scratch->arena + PORT_HEADROOM_BYTES))
-            return 0;
+        uint8_t *bytes = queue->scratch->arena + PORT_HEADROOM_BYTES;
+        const enum port_got got = port_receive(queue->port, &packet, &bytes);
+
+        if (got != PORT_GOT_FRAME)
+            return got == PORT_GOT_ALL;
         queue->counters.rx_dropped++;
     }
     return 1;

@@ -128,14 +128,14 @@ static enum netif_verdict generator_send(struct port *port, const struct netif_p
     return NETIF_VERDICT_OK;
 }
 
-static bool generator_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+static enum port_got generator_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes)
 {
     const struct generator *generator = port->priv;
 
     memset(packet, 0, offsetof(struct netif_packet, part));
     packet->length_bytes = generator->length_bytes;
-    memcpy(bytes, generator->frame, generator->length_bytes);
-    return true;
+    memcpy(*bytes, generator->frame, generator->length_bytes);
+    return PORT_GOT_FRAME;
 }
 
 const struct port_kind port_kind_generator = {
@@ -150,4 +150,5 @@ const struct port_kind port_kind_generator = {
     .send = generator_send,
     .flush = port_flush_nothing,
     .receive = generator_receive,
+    .release = port_release_nothing,
 };

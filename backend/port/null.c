@@ -34,9 +34,9 @@ static enum netif_verdict null_send(struct port *port, const struct netif_packet
     return netif_vnet_give(&vnet, packet, bytes);
 }
 
-static bool null_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+static enum port_got null_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes)
 {
-    return false;
+    return PORT_GOT_NOTHING;
 }
 
 const struct port_kind port_kind_null = {
@@ -52,4 +52,5 @@ const struct port_kind port_kind_null = {
     .send = null_send,
     .flush = port_flush_nothing,
     .receive = null_receive,
+    .release = port_release_nothing,
 };

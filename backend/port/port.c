@@ -180,13 +180,18 @@ void port_flush(struct port *port)
     port->kind->flush(port);
 }
 
-bool port_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+enum port_got port_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes)
 {
-    if (!port->kind->receive(port, packet, bytes))
-        return false;
-    if (port->capture)
-        capture_frame(port->capture, packet, bytes);
-    return true;
+    const enum port_got got = port->kind->receive(port, packet, bytes);
+
+    if (got == PORT_GOT_FRAME && port->capture)
+        capture_frame(port->capture, packet, *bytes);
+    return got;
+}
+
+void port_release(struct port *port)
+{
+    port->kind->release(port);
 }
 
 struct capture *port_set_capture(struct port *port, struct capture *capture)
@@ -225,6 +230,10 @@ void port_carrier_nothing(struct port *port, bool is_up)
 }
 
 void port_flush_nothing(struct port *port)
+{
+}
+
+void port_release_nothing(struct port *port)
 {
 }
 

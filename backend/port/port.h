@@ -94,11 +94,21 @@ size_t port_room(struct port *port);
 enum netif_verdict port_send(struct port *port, struct netif_packet *packet, uint8_t *bytes);
 /* After a batch of sends. */
 void port_flush(struct port *port);
+
+enum port_got {
+    PORT_GOT_NOTHING, /* there is none now */
+    PORT_GOT_FRAME,
+    PORT_GOT_ALL, /* of a batch: there may be more after port_release */
+};
+
 /*
- * The next frame, into PORT_ROOM_BYTES that are preceded by PORT_HEADROOM_BYTES: true, and the packet says what is
- * known about it. False: none now.
+ * The next frame, and what is known about it. *bytes points to PORT_ROOM_BYTES that are preceded by
+ * PORT_HEADROOM_BYTES, and afterwards to the frame: there, or in the port's own memory, where it stays until
+ * port_release.
  */
-bool port_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes);
+enum port_got port_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes);
+/* What was received is not used any more. */
+void port_release(struct port *port);
 
 /* Why there is nothing behind the port any more, as a negative errno; 0: there is. */
 int port_error(const struct port *port);

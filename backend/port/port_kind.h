@@ -41,7 +41,8 @@ struct port_kind {
     /* Neither blank checksum nor segmentation where !can_offload. */
     enum netif_verdict (*send)(struct port *port, const struct netif_packet *packet, uint8_t *bytes);
     void (*flush)(struct port *port);
-    bool (*receive)(struct port *port, struct netif_packet *packet, uint8_t *bytes);
+    enum port_got (*receive)(struct port *port, struct netif_packet *packet, uint8_t **bytes);
+    void (*release)(struct port *port);
 };
 
 extern const struct port_kind port_kind_tap;
@@ -55,6 +56,7 @@ void port_detach_nothing(struct port *port);
 void port_watch_nothing(struct port *port, bool is_wanted);
 void port_carrier_nothing(struct port *port, bool is_up);
 void port_flush_nothing(struct port *port);
+void port_release_nothing(struct port *port);
 size_t port_room_without_end(struct port *port);
 
 #endif

@@ -217,19 +217,19 @@ static bool find_frame(struct port *port, uint32_t *length_bytes)
     }
 }
 
-static bool socket_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+static enum port_got socket_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes)
 {
     struct stream_socket *socket = port->priv;
     uint32_t length;
 
     while (!find_frame(port, &length))
         if (port->error || !fill_in(port))
-            return false;
+            return PORT_GOT_NOTHING;
     memset(packet, 0, offsetof(struct netif_packet, part));
     packet->length_bytes = length;
-    memcpy(bytes, socket->in + socket->in_begin + LENGTH_BYTES, length);
+    memcpy(*bytes, socket->in + socket->in_begin + LENGTH_BYTES, length);
     socket->in_begin += LENGTH_BYTES + length;
-    return true;
+    return PORT_GOT_FRAME;
 }
 
 const struct port_kind port_kind_socket = {
@@ -244,4 +244,5 @@ const struct port_kind port_kind_socket = {
     .send = socket_send,
     .flush = push_out,
     .receive = socket_receive,
+    .release = port_release_nothing,
 };

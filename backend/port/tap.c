@@ -17,21 +17,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/port/frame_ring.h"
 #include "backend/port/port_kind.h"
 #include "common/netif_vnet.h"
 
 #define VNET_BYTES ((int)sizeof(struct virtio_net_hdr))
-#define BAD_FRAMES_MAX 16 /* skipped in one go */
+#define READ_BYTES (VNET_BYTES + PORT_ROOM_BYTES)
+/* Frames that are read with one system call: as many as there were the last time, and then some. */
+#define DEPTH_LEAST 2u
+#define DEPTH_MOST 16u
+/* Of the memory for one frame. Headers of neighbours are not to meet in the same few sets of a cache. */
+#define STRIDE_BYTES (65536u + 640u)
 
 _Static_assert(sizeof(struct virtio_net_hdr) <= PORT_HEADROOM_BYTES, "room for the header");
 _Static_assert(PORT_NAME_MAX == IFNAMSIZ, "names of interfaces");
+_Static_assert(PORT_HEADROOM_BYTES + PORT_ROOM_BYTES <= STRIDE_BYTES, "room for a frame");
+_Static_assert(DEPTH_MOST <= FRAME_RING_DEPTH, "one batch");
 
 struct tap {
     char name[IFNAMSIZ];
     bool is_ours; /* goes with the device */
+    /* While attached. */
+    struct frame_ring *ring;
+    uint8_t *memory; /* pages of it come with the first frame that needs them */
+    unsigned int depth; /* frames to read next */
+    unsigned int at, count; /* of those that were read */
+    bool is_full; /* there were as many as were to be read */
+    bool is_released;
+    struct {
+        uint8_t *bytes; /* behind the virtio_net_hdr */
+        uint32_t length_bytes; /* of both */
+    } frame[DEPTH_MOST];
 };
 
 static int tap_fail(const struct tap *tap, int error, char *reason, size_t reason_size, const char *what)
@@ -167,6 +187,34 @@ static int tap_open(struct port *port, const char *argument, const struct port_w
     return ret;
 }
 
+static void tap_detach(struct port *port)
+{
+    struct tap *tap = port->priv;
+
+    if (tap->ring)
+        frame_ring_put();
+    tap->ring = NULL;
+    if (tap->memory)
+        munmap(tap->memory, (size_t)DEPTH_MOST * STRIDE_BYTES);
+    tap->memory = NULL;
+    tap->at = tap->count = 0; /* what nobody took is lost, as on a cable */
+}
+
+static int start_memory(struct tap *tap)
+{
+    void *memory = mmap(NULL, (size_t)DEPTH_MOST * STRIDE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    tap->memory = memory;
+    tap->depth = DEPTH_LEAST;
+    tap->is_full = false;
+    tap->is_released = true;
+    tap->ring = frame_ring_get();
+    return tap->ring ? 0 : -ENOMEM;
+}
+
 /* What the kernel may leave to the guest. */
 static int tap_attach(struct port *port, struct event_base *base, char *reason, size_t reason_size)
 {
@@ -181,44 +229,101 @@ static int tap_attach(struct port *port, struct event_base *base, char *reason, 
         flags |= TUN_F_TSO6 | TUN_F_TSO_ECN;
     if (ioctl(port->fd, TUNSETOFFLOAD, flags) < 0)
         return tap_fail(port->priv, errno, reason, reason_size, "cannot set offloads");
+    if (start_memory(port->priv))
+        return tap_fail(port->priv, ENOMEM, reason, reason_size, "no memory for its frames");
     return 0;
+}
+
+static void tap_flush(struct port *port)
+{
+    const struct tap *tap = port->priv;
+    const unsigned int count = frame_ring_count(tap->ring);
+    const int32_t *result;
+
+    if (count == 0)
+        return;
+    result = frame_ring_run(tap->ring);
+    /* An interface that is down or full takes nothing: frames are lost, as on a cable. */
+    for (unsigned int i = 0; i < count; i++)
+        port->counters.refused += result[i] < 0;
 }
 
 static enum netif_verdict tap_send(struct port *port, const struct netif_packet *packet, uint8_t *bytes)
 {
+    const struct tap *tap = port->priv;
     struct virtio_net_hdr vnet;
     enum netif_verdict verdict = netif_vnet_give(&vnet, packet, bytes);
 
     if (verdict != NETIF_VERDICT_OK)
         return verdict;
     memcpy(bytes - VNET_BYTES, &vnet, VNET_BYTES);
-    /* An interface that is down or full takes nothing: frames are lost, as on a cable. */
-    if (write(port->fd, bytes - VNET_BYTES, packet->length_bytes + VNET_BYTES) < 0)
-        port->counters.refused++;
+    if (frame_ring_count(tap->ring) == FRAME_RING_DEPTH)
+        tap_flush(port);
+    frame_ring_write(tap->ring, port->fd, bytes - VNET_BYTES, packet->length_bytes + VNET_BYTES);
     return NETIF_VERDICT_OK;
 }
 
-static bool tap_receive(struct port *port, struct netif_packet *packet, uint8_t *bytes)
+/* Twice as many the next time when there were as many as this; half as many when that would have been enough. */
+static void adapt(struct tap *tap)
 {
-    for (unsigned int tries = 0; tries < BAD_FRAMES_MAX; tries++) {
-        const ssize_t got = read(port->fd, bytes - VNET_BYTES, PORT_ROOM_BYTES + VNET_BYTES);
+    tap->is_full = tap->count == tap->depth;
+    if (tap->is_full && tap->depth < DEPTH_MOST)
+        tap->depth *= 2;
+    else if (tap->count < tap->depth / 2 && tap->depth > DEPTH_LEAST)
+        tap->depth /= 2;
+}
+
+static void read_ahead(struct port *port)
+{
+    struct tap *tap = port->priv;
+    const int32_t *result;
+
+    tap->at = tap->count = 0;
+    tap->is_released = false;
+    for (unsigned int i = 0; i < tap->depth; i++)
+        frame_ring_read(tap->ring, port->fd,
+                        tap->memory + i * STRIDE_BYTES + PORT_HEADROOM_BYTES - VNET_BYTES, READ_BYTES);
+    result = frame_ring_run(tap->ring);
+    for (unsigned int i = 0; i < tap->depth; i++) {
+        if (result[i] >= 0) {
+            tap->frame[tap->count].bytes = tap->memory + i * STRIDE_BYTES + PORT_HEADROOM_BYTES;
+            tap->frame[tap->count++].length_bytes = (uint32_t)result[i];
+        } else if (result[i] != -EAGAIN && result[i] != -EINTR) {
+            port->error = result[i]; /* EBADFD: somebody has deleted the interface */
+        }
+    }
+    adapt(tap);
+}
+
+static enum port_got tap_receive(struct port *port, struct netif_packet *packet, uint8_t **bytes)
+{
+    struct tap *tap = port->priv;
+
+    if (tap->at == tap->count && tap->is_released)
+        read_ahead(port);
+    for (; tap->at < tap->count; tap->at++) {
+        uint8_t *const frame = tap->frame[tap->at].bytes;
+        const uint32_t length = tap->frame[tap->at].length_bytes;
         struct virtio_net_hdr vnet;
 
-        if (got < 0) {
-            /* EBADFD: somebody has deleted the interface. */
-            if (errno != EAGAIN && errno != EINTR)
-                port->error = -errno;
-            return false;
-        }
-        if (got > VNET_BYTES) {
-            memcpy(&vnet, bytes - VNET_BYTES, VNET_BYTES);
-            if (netif_vnet_take(packet, &vnet, bytes, (uint32_t)got - VNET_BYTES, &port->offer) ==
-                NETIF_VERDICT_OK)
-                return true;
+        memcpy(&vnet, frame - VNET_BYTES, VNET_BYTES);
+        if (length > VNET_BYTES &&
+            netif_vnet_take(packet, &vnet, frame, length - VNET_BYTES, &port->offer) == NETIF_VERDICT_OK) {
+            *bytes = frame;
+            tap->at++;
+            return PORT_GOT_FRAME;
         }
         port->counters.refused++;
     }
-    return false;
+    return tap->is_full ? PORT_GOT_ALL : PORT_GOT_NOTHING;
+}
+
+/* What was read and not received yet stays where it is. */
+static void tap_release(struct port *port)
+{
+    struct tap *tap = port->priv;
+
+    tap->is_released = tap->at == tap->count;
 }
 
 const struct port_kind port_kind_tap = {
@@ -227,11 +332,12 @@ const struct port_kind port_kind_tap = {
     .open = tap_open,
     .close = tap_close,
     .attach = tap_attach,
-    .detach = port_detach_nothing,
+    .detach = tap_detach,
     .watch = port_watch_nothing,
     .set_carrier = tap_set_carrier,
     .room = port_room_without_end,
     .send = tap_send,
-    .flush = port_flush_nothing,
+    .flush = tap_flush,
     .receive = tap_receive,
+    .release = tap_release,
 };
