@@ -59,9 +59,10 @@ static void put_chain(struct raw_net *net, unsigned int slots, uint16_t flags)
         struct netif_tx_request request = raw_net_slot(net, i % RAW_NET_PAGES, 0, i ? 1 : 1000, flags);
 
         if (flags & NETTXF_extra_info && i > 0) {
-            memset(&request, 0, sizeof(request));
-            ((struct netif_extra_info *)&request)->type = XEN_NETIF_EXTRA_TYPE_HASH;
-            ((struct netif_extra_info *)&request)->flags = XEN_NETIF_EXTRA_FLAG_MORE;
+            const struct netif_extra_info extra = { .type = XEN_NETIF_EXTRA_TYPE_HASH,
+                                                    .flags = XEN_NETIF_EXTRA_FLAG_MORE };
+
+            memcpy(&request, &extra, sizeof(extra));
         }
         raw_net_put(net, &request);
     }
