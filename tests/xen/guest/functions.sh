@@ -4,14 +4,14 @@
 fail() { echo "reason: $*"; exit 1; }
 figure() { echo "figure: $*"; }
 
-# until_true SECONDS COMMAND...: polls ten times a second; for what has no event to wait for.
+# until_true SECONDS COMMAND...: polls five times a second; for what has no event to wait for.
 until_true() {
-    tries=$(($1 * 10 * PATIENCE))
+    tries=$(($1 * 5 * PATIENCE))
     shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || return 1
-        usleep 100000
+        usleep 200000
     done
 }
 

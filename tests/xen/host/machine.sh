@@ -56,7 +56,8 @@ machine_run() {
     local limit=$((XEN_BOOT_LIMIT * 1000)) waited=0 now begun=0 waited_then=0 # limit and waited: milliseconds
     rm -f "$fifo"
     mkfifo "$fifo"
-    machine_start cases -monitor "unix:$XEN_WORK/monitor,server=on,wait=off" -serial "file:$console" -device virtio-serial-pci \
+    machine_start cases -monitor "unix:$XEN_WORK/monitor,server=on,wait=off" \
+        -serial "file:$console" -device virtio-serial-pci \
         -chardev "file,id=results,path=$fifo" -device virtserialport,chardev=results,name=results \
         </dev/null >"$XEN_WORK/qemu.log" 2>&1 &
     MACHINE_PID=$!
