@@ -15,9 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/netif_vnet.h"
 
 #define RING_BYTES (4u * 1024u * 1024u) /* a power of two */
@@ -36,6 +39,7 @@ struct pcap_record {
 
 struct capture {
     int fd;
+    char path[256]; /* for the log */
     pthread_t thread;
     sem_t more;
     atomic_bool is_ending;
@@ -72,8 +76,12 @@ static bool write_some(struct capture *capture)
 
     if (bytes == 0)
         return false;
-    if (!capture->error)
+    if (!capture->error) {
         capture->error = write_whole(capture->fd, capture->ring + at, bytes);
+        if (capture->error)
+            log_warning(NULL, "capture to %s: %s: nothing more is written", capture->path,
+                        strerror(-capture->error));
+    }
     atomic_store_explicit(&capture->tail, tail + bytes, memory_order_release);
     return true;
 }
@@ -106,6 +114,31 @@ static int start_thread(struct capture *capture)
     return -error;
 }
 
+/* A fifo would be waited for, and a device could do anything. */
+static int open_file(const char *path, char *reason, size_t reason_size)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600);
+    const char *expected = NULL;
+    struct stat status;
+    int ret = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+
+    if (ret == -ENXIO || (ret == 0 && !S_ISREG(status.st_mode)))
+        expected = "expected a regular file, or a name that is free";
+    else if (ret == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        expected = "expected a file that no other capture is written to";
+    else if (ret == 0 && ftruncate(fd, 0) < 0)
+        ret = -errno;
+    if (ret == 0 && !expected)
+        return fd;
+    if (expected)
+        snprintf(reason, reason_size, "capture: %s, found %s", expected, path);
+    else
+        snprintf(reason, reason_size, "cannot write a capture to %s: %s", path, strerror(-ret));
+    if (fd >= 0)
+        close(fd);
+    return expected ? -EINVAL : ret;
+}
+
 int capture_open(struct capture **result, const char *path, char *reason, size_t reason_size)
 {
     const struct pcap_file header = { .magic = PCAP_MAGIC_NS,
@@ -114,25 +147,29 @@ int capture_open(struct capture **result, const char *path, char *reason, size_t
                                       .length_max = NETIF_PACKET_BYTES_MAX,
                                       .link = PCAP_ETHERNET };
     struct capture *capture = calloc(1, sizeof(*capture));
-    int ret = -ENOMEM;
+    int ret;
 
-    if (!capture)
-        goto fail;
-    capture->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-    ret = capture->fd < 0 ? -errno : write_whole(capture->fd, (const uint8_t *)&header, sizeof(header));
-    if (ret)
-        goto fail;
-    sem_init(&capture->more, 0, 0);
-    ret = start_thread(capture);
-    if (ret == 0) {
-        *result = capture;
-        return 0;
+    if (!capture) {
+        snprintf(reason, reason_size, "capture: no memory");
+        return -ENOMEM;
     }
-    sem_destroy(&capture->more);
-fail:
+    snprintf(capture->path, sizeof(capture->path), "%s", path);
+    ret = capture->fd = open_file(path, reason, reason_size);
+    if (ret < 0)
+        goto fail;
+    ret = write_whole(capture->fd, (const uint8_t *)&header, sizeof(header));
+    if (ret == 0) {
+        sem_init(&capture->more, 0, 0);
+        ret = start_thread(capture);
+        if (ret == 0) {
+            *result = capture;
+            return 0;
+        }
+        sem_destroy(&capture->more);
+    }
     snprintf(reason, reason_size, "cannot write a capture to %s: %s", path, strerror(-ret));
-    if (capture && capture->fd >= 0)
-        close(capture->fd);
+    close(capture->fd);
+fail:
     free(capture);
     return ret;
 }

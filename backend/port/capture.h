@@ -17,7 +17,10 @@
 
 struct capture;
 
-/* Makes the file, or empties it. Main thread. 0 or negative errno and a reason. */
+/*
+ * Makes the file, or empties it; a regular one, since others may make the writer wait for ever. May block. 0 or negative
+ * errno and a reason.
+ */
 int capture_open(struct capture **capture, const char *path, char *reason, size_t reason_size);
 /*
  * Nobody gives it frames any more. Writes what is left; may block. 0 or the first error of writing; *frames and *lost

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # A capture of an interface: what a guest sends and receives is there in a form that other programs read, frame by frame,
 # with good checksums, whether the interface is connected at the beginning or not; and how it ends.
+# limit: 120
 . "$(dirname "$0")/../net.sh"
-need ping tcpdump
+need ping tcpdump prlimit
 
 CTL=(xenbox run -- xensplit --run-dir "$SCRATCH/xensplit")
 ctl() {
@@ -50,6 +51,17 @@ guest_ns ping -q -c 3 -i 0.02 "$HOST_IP" >/dev/null
 say "what cannot be"
 expect_fail "vif $DOM/0: cannot write a capture to /no/such/file: No such file" "${CTL[@]}" capture "vif $DOM/0" /no/such/file
 expect_fail "expected one that is served" "${CTL[@]}" capture "vif $DOM/9" "$SCRATCH/none.pcap"
+mkfifo "$SCRATCH/fifo"
+expect_fail "vif $DOM/0: capture: expected a regular file, or a name that is free, found $SCRATCH/fifo" "${CTL[@]}" capture "vif $DOM/0" "$SCRATCH/fifo"
+cat "$SCRATCH/fifo" & # somebody who reads makes it no better
+READER=$!
+expect_fail "capture: expected a regular file" "${CTL[@]}" capture "vif $DOM/0" "$SCRATCH/fifo"
+kill_wait "$READER"
+expect_fail "capture: expected a regular file" "${CTL[@]}" capture "vif $DOM/0" /dev/full
+expect_fail "cannot write a capture to $SCRATCH: Is a directory" "${CTL[@]}" capture "vif $DOM/0" "$SCRATCH"
+ctl capture "vif $DOM/0" "$SCRATCH/second.pcap" >/dev/null
+expect_fail "capture: expected a file that no other capture is written to" "${CTL[@]}" capture "vif $DOM/0" "$SCRATCH/second.pcap"
+ctl uncapture "vif $DOM/0" >/dev/null
 expect_fail "expected a file, found nothing" "${CTL[@]}" capture "vif $DOM/0"
 expect_fail "expected a disk, found an interface" "${CTL[@]}" suspend "vif $DOM/0"
 
@@ -58,3 +70,19 @@ ctl capture "vif $DOM/0" "$SCRATCH/third.pcap" >/dev/null
 guest_ns ping -q -c 3 -i 0.02 "$HOST_IP" >/dev/null
 vif_down
 [ "$(in_file "$SCRATCH/third.pcap" icmp)" -ge 6 ] || fail "the end is missing"
+
+say "a full disk"
+daemon_stop
+DAEMON_WRAP=(prlimit --fsize=65536)
+daemon_start
+vif_attach
+tap_start
+host_up 1500
+wait_ping
+ctl capture "vif $DOM/0" "$SCRATCH/full.pcap" >/dev/null
+guest_ns ping -q -c 60 -i 0.01 -s 1400 "$HOST_IP" >"$SCRATCH/ping.log" || fail "$(cat "$SCRATCH/ping.log")"
+wait_log "$DAEMON_LOG" "warning: capture to $SCRATCH/full.pcap: File too large: nothing more is written"
+guest_ns ping -q -c 20 -i 0.01 -s 1400 "$HOST_IP" >"$SCRATCH/ping.log" || fail "the device suffers: $(cat "$SCRATCH/ping.log")"
+expect_fail "vif $DOM/0: the capture before was not written as a whole: File too large" "${CTL[@]}" uncapture "vif $DOM/0"
+[ "$(in_file "$SCRATCH/full.pcap" icmp)" -gt 20 ] || fail "what there was room for cannot be read"
+vif_down
