@@ -11,6 +11,7 @@
 
 #include "common/xenbus.h"
 
+#define WAIT_US 1000u /* at least, where nothing is lost by it */
 #define BURST_BYTES 131072u /* at least: a period of a low rate may be less than one packet */
 
 int credit_parse(const char *text, struct credit_rate *rate)
@@ -58,6 +59,22 @@ static void replenish(struct credit *credit, uint64_t now_us)
     credit->left_bytes = bytes;
 }
 
+/*
+ * When so many bytes more will be there. Of short periods as many as make a millisecond, since nobody is served sooner by
+ * being woken for each, as long as the burst takes in what they give.
+ */
+static uint64_t wait_for(const struct credit *credit, uint64_t bytes)
+{
+    const uint64_t each = credit->rate.bytes;
+    const uint64_t fit = (burst(credit) - credit->left_bytes) / each;
+    const uint64_t short_ones = WAIT_US / credit->rate.period_us;
+    uint64_t periods = bytes / each + (bytes % each != 0);
+
+    if (periods < short_ones)
+        periods = fit < short_ones ? (fit > periods ? fit : periods) : short_ones;
+    return credit->since_us + periods * credit->rate.period_us;
+}
+
 uint64_t credit_take(struct credit *credit, uint32_t bytes, uint64_t now_us)
 {
     if (credit->rate.period_us == 0)
@@ -67,5 +84,7 @@ uint64_t credit_take(struct credit *credit, uint32_t bytes, uint64_t now_us)
         credit->left_bytes -= bytes;
         return 0;
     }
-    return credit->since_us + credit->rate.period_us - now_us;
+    if (credit->rate.bytes == 0) /* not at this rate, ever */
+        return UINT32_MAX;
+    return wait_for(credit, bytes - credit->left_bytes) - now_us;
 }

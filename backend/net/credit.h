@@ -25,7 +25,10 @@ struct credit {
 int credit_parse(const char *text, struct credit_rate *rate);
 /* Begins with one period's bytes. */
 void credit_set(struct credit *credit, const struct credit_rate *rate, uint64_t now_us);
-/* Takes the bytes (at most 65535) and returns 0; or takes nothing: microseconds to wait before it is worth asking. */
+/*
+ * Takes the bytes (at most 65535) and returns 0; or takes nothing: microseconds to wait before it is worth asking, at
+ * most UINT32_MAX at a rate of 0 bytes.
+ */
 uint64_t credit_take(struct credit *credit, uint32_t bytes, uint64_t now_us);
 
 #endif

@@ -102,7 +102,7 @@ static void test_nothing_wraps(void **state)
         for (unsigned int round = 0; round < 60; round++, now += 1ull << round) {
             const uint64_t wait = credit_take(&credit, 65535, now);
 
-            assert_true(wait <= rates[i].period_us);
+            assert_true(wait <= UINT32_MAX);
             assert_int_equal(wait == 0, rates[i].bytes > 0);
         }
     }
@@ -120,6 +120,40 @@ static void test_a_long_sleep_gives_a_burst(void **state)
     assert_int_equal(credit_take(&credit, 65535, 1ull << 42), 0); /* 2^64 bytes */
 }
 
+/* However short the periods are, whoever waits is woken at most once a packet and once a millisecond, and not late. */
+static void test_nobody_is_woken_for_nothing(void **state)
+{
+    static const struct {
+        struct credit_rate rate;
+        uint32_t packet_bytes;
+    } cases[] = { { { 1, 1 }, 64 },
+                  { { 1, 1 }, 65535 },
+                  { { 7, 5 }, 1500 },
+                  { { 10000, 1 }, 1500 },
+                  { { 3000, 2500 }, 1500 } };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct credit_rate *rate = &cases[i].rate;
+        uint64_t now = 0, sent = 0, packets = 0, wakes = 0, wait;
+        struct credit credit;
+
+        credit_set(&credit, rate, now);
+        while (now < 1000000) {
+            wait = credit_take(&credit, cases[i].packet_bytes, now);
+            if (wait == 0) {
+                sent += cases[i].packet_bytes;
+                packets++;
+            }
+            now += wait;
+            wakes += wait > 0;
+        }
+        assert_true(wakes <= packets + 1);
+        assert_true(wakes <= 1000 + 1000000 / (131072 / rate->bytes * rate->period_us));
+        assert_true(sent + 65535 + rate->bytes >= rate->bytes * (1000000 / rate->period_us));
+        assert_true(sent <= rate->bytes * (now / rate->period_us + 1) + 131072);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_a_burst_has_an_end),
         cmocka_unit_test(test_nothing_wraps),
         cmocka_unit_test(test_a_long_sleep_gives_a_burst),
+        cmocka_unit_test(test_nobody_is_woken_for_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
