@@ -44,6 +44,7 @@ int xenfront_net_send_begin(struct xenfront_net *net, struct iovec *iov, uint32_
     uint32_t pages = pages_of(length);
     int count = 1, err = front_check(&net->front);
 
+    net->begun_bytes = 0;
     if (err < 0)
         return err;
     if (!length || length > xenfront_net_max_bytes(net))
@@ -52,6 +53,7 @@ int xenfront_net_send_begin(struct xenfront_net *net, struct iovec *iov, uint32_
                                xenfront_net_max_bytes(net), length);
     if (!net_tx_has_room(&net->queue.tx, pages, pages + 1))
         return -EAGAIN;
+    net->begun_bytes = length;
     iov[0] = (struct iovec){ net->header, sizeof(net->header) };
     for (uint32_t i = 0; i < pages; i++) {
         uint32_t from = i ? 0 : sizeof(net->header);
@@ -115,7 +117,15 @@ int xenfront_net_send_end(struct xenfront_net *net, uint32_t length,
     struct virtio_net_hdr vnet = { 0 };
     struct netif_packet packet;
     enum netif_verdict verdict;
+    int err = front_check(&net->front);
 
+    if (err < 0)
+        return err;
+    if (length > net->begun_bytes)
+        return front_error_set(&net->front.error, -EMSGSIZE,
+                               "send: at most the %u bytes that were begun expected, found %u",
+                               net->begun_bytes, length);
+    net->begun_bytes = 0;
     if (!length)
         return 0;
     if (offload)

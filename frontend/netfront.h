@@ -29,6 +29,7 @@ struct xenfront_net {
     struct xenfront_net_info info;
     struct xenfront_net_stats stats; /* but what front and the rings count */
     uint8_t header[XENFRONT_NET_HEADER_BYTES]; /* of the packet that send_begin was called for */
+    uint32_t begun_bytes; /* that it has room for; 0: none is begun */
     uint8_t *whole; /* XENFRONT_NET_MAX_BYTES: a packet whose checksum is completed here */
 };
 

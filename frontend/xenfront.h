@@ -320,7 +320,8 @@ int xenfront_net_send(struct xenfront_net *net, const struct iovec *iov, int cou
  * The same without a copy: _begin gives places to write a packet of up to `length` bytes to, in order (the first is
  * private memory of XENFRONT_NET_HEADER_BYTES, the others are granted pages); fill them one behind the other, then
  * _end with the length that it became, or 0 to let it be. iov has XENFRONT_NET_PARTS entries; _begin returns how
- * many are used, or as xenfront_net_send(). Nothing else may be called on the handle in between.
+ * many are used, or as xenfront_net_send(). Nothing else may be called on the handle in between. _end gives -EMSGSIZE,
+ * and sends nothing, also for more than was begun.
  */
 int xenfront_net_send_begin(struct xenfront_net *net, struct iovec *iov, uint32_t length);
 int xenfront_net_send_end(struct xenfront_net *net, uint32_t length,

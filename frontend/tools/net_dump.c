@@ -85,12 +85,13 @@ static int run(struct dump *dump)
     double start = seconds_now();
     int err = 0;
 
+    /* A batch a look, so that a flood does not outlast the limits, nor a signal. */
     while (err >= 0 && dump->count < limit && !net_session_is_over(start, settings->seconds)) {
         err = xenfront_net_wait(dump->session->net, PROCESS_WAIT_MS);
-        while (err > 0)
+        if (err > 0)
             err = packets_take(dump, limit);
     }
-    return err;
+    return err < 0 ? err : 0;
 }
 
 static int dump_open(struct dump *dump)

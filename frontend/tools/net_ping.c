@@ -99,17 +99,14 @@ static int packet_take(struct ping *ping, const struct xenfront_net_packet *pack
     }
 }
 
+/* A batch: in a flood the caller looks at the clock and for signals in between. */
 static int packets_take(struct ping *ping)
 {
-    int count, err = 0;
+    int count = xenfront_net_receive(ping->session->net, ping->packets, BATCH), err = 0;
 
-    while ((count = xenfront_net_receive(ping->session->net, ping->packets, BATCH)) > 0) {
-        for (int i = 0; i < count && err >= 0; i++)
-            err = packet_take(ping, &ping->packets[i]);
-        if (err < 0)
-            return err;
-    }
-    return count;
+    for (int i = 0; i < count && err >= 0; i++)
+        err = packet_take(ping, &ping->packets[i]);
+    return count < 0 ? count : err;
 }
 
 /* Waits until `end` or, with a goal, until it is reached. */
