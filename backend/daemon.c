@@ -27,6 +27,7 @@
 #include "backend/ready.h"
 #include "backend/run_dir.h"
 #include "backend/slot.h"
+#include "backend/sweep.h"
 #include "backend/toolstack.h"
 #include "backend/worker.h"
 
@@ -190,6 +191,12 @@ static int start_mapped_io(void)
     return 0;
 }
 
+static int start_sweep(void)
+{
+    sweep_all();
+    return 0;
+}
+
 /* Devices are served with and without it: what went wrong is in the log. */
 static int start_control(void)
 {
@@ -214,6 +221,7 @@ static const struct room {
     { "slots", NULL, slots_stop, "" },
     { "device queue", start_queue, device_queue_stop, "" },
     { "store", start_toolstack, toolstack_stop, "" },
+    { "sweep", start_sweep, NULL, "" },
     { "control socket", start_control, ctl_stop, "" },
 };
 #define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))

@@ -21,6 +21,7 @@
 #include "backend/device_report.h"
 #include "backend/device_table.h"
 #include "backend/kernel_driver.h"
+#include "backend/sweep.h"
 #include "backend/toolstack.h"
 
 #define STEPS_MAX 4
@@ -28,12 +29,12 @@
 
 enum step { STEP_NONE, STEP_SETUP, STEP_RENEW, STEP_CONNECT, STEP_DISCONNECT, STEP_TEARDOWN };
 
-/* How far the device has come in this process. */
-enum stage { STAGE_BARE, STAGE_SET_UP, STAGE_CONNECTED };
+/* How far the device has come in this process. HALF: a setup has failed, and may have left something to tear down. */
+enum stage { STAGE_BARE, STAGE_HALF, STAGE_SET_UP, STAGE_CONNECTED };
 
 /* The plans of the table of states have the numbers of their actions. */
 enum {
-    PLAN_FAIL = XENBUS_ACTION_COUNT, /* something went wrong: say so, let go of everything */
+    PLAN_FAIL = XENBUS_ACTION_COUNT, /* something went wrong: say so, let go of the guest */
     PLAN_REFUSE, /* what is behind the device cannot be opened, and a hotplug script waits to be told */
     PLAN_YIELD, /* the kernel's own backend driver has taken the device */
     PLAN_RESET, /* another guest has the domid now: forget what was the old one's */
@@ -65,12 +66,13 @@ static const struct plan {
                                 .after = XenbusStateClosed,
                                 .is_last = true,
                                 .done = "gone" },
+    /* Likewise; and an interface keeps the bridge and the addresses that nobody would give it again. */
     [PLAN_FAIL] = { .before = XenbusStateClosing,
-                    .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
+                    .steps = { STEP_DISCONNECT },
                     .after = XenbusStateClosing,
                     .done = "closing after an error" },
     /* The toolstack runs the script, which reports our error, only in this state; in Closing it would wait on. */
-    [PLAN_REFUSE] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN },
+    [PLAN_REFUSE] = { .steps = { STEP_DISCONNECT },
                       .after = XenbusStateInitWait,
                       .done = "refused; its hotplug script tells the toolstack" },
     [PLAN_YIELD] = { .steps = { STEP_DISCONNECT, STEP_TEARDOWN }, .done = "left to the kernel's driver" },
@@ -149,12 +151,15 @@ static void write_state(struct device *device, enum xenbus_state state)
 
 static bool step_is_needed(enum step step, enum stage stage)
 {
-    static const enum stage needs[] = {
-        [STEP_SETUP] = STAGE_BARE,           [STEP_RENEW] = STAGE_SET_UP,    [STEP_CONNECT] = STAGE_SET_UP,
-        [STEP_DISCONNECT] = STAGE_CONNECTED, [STEP_TEARDOWN] = STAGE_SET_UP,
+    static const unsigned int needs[] = {
+        [STEP_SETUP] = 1u << STAGE_BARE | 1u << STAGE_HALF,
+        [STEP_RENEW] = 1u << STAGE_SET_UP,
+        [STEP_CONNECT] = 1u << STAGE_SET_UP,
+        [STEP_DISCONNECT] = 1u << STAGE_CONNECTED,
+        [STEP_TEARDOWN] = 1u << STAGE_HALF | 1u << STAGE_SET_UP,
     };
 
-    return needs[step] == stage;
+    return needs[step] & 1u << stage;
 }
 
 static bool step_can_fail(enum step step)
@@ -256,6 +261,8 @@ static const struct plan *end_plan(struct device *device)
     if (life->last_plan || (plan->is_last && !life->is_changed)) {
         if (!life->nodes.view.is_present)
             xenbus_clear_error(daemon_xs(), device->path);
+        if (!life->is_served && plan == &plans[XENBUS_ACTION_DESTROY])
+            sweep_device(device); /* what another daemon has left nobody has torn down */
         free_device(device);
         return NULL;
     }
@@ -310,6 +317,8 @@ void device_done(struct device *device, int error, const char *reason_fmt, ...)
     }
     if (step == STEP_DISCONNECT)
         life->stage = STAGE_SET_UP;
+    if (life->has_failed && (step == STEP_SETUP || step == STEP_RENEW))
+        life->stage = STAGE_HALF;
     if (step == STEP_TEARDOWN)
         life->stage = STAGE_BARE;
     life->step = STEP_NONE;
@@ -329,7 +338,7 @@ void device_fail(struct device *device, const char *reason_fmt, ...)
     vsnprintf(reason, sizeof(reason), reason_fmt, ap);
     va_end(ap);
     report(device, reason);
-    /* In the middle of a plan: a connect will be taken for failed, and the others let go of everything anyway. */
+    /* In the middle of a plan: a connect will be taken for failed, and the others let go of the guest anyway. */
     if (!device->life->plan)
         start_plan(device, PLAN_FAIL);
 }
@@ -355,7 +364,8 @@ static void yield_device(struct device *device, const char *driver)
 /* A device that is not set up finds out when it is. */
 static bool may_connect(struct device *device)
 {
-    return device->life->stage == STAGE_BARE || !device->family->may_connect || device->family->may_connect(device);
+    return device->life->stage < STAGE_SET_UP || !device->family->may_connect ||
+           device->family->may_connect(device);
 }
 
 void device_look(struct device *device)

@@ -23,8 +23,8 @@ struct device_order;
 
 /*
  * Every function runs on the main thread. A step ends in exactly one device_done(), now or later. After a failed
- * setup teardown is called, after a failed connect disconnect: both must cope with whatever prefix succeeded,
- * and with priv still NULL.
+ * connect disconnect is called; after a failed setup another setup, some time, or teardown: all must cope with
+ * whatever prefix succeeded, and with priv still NULL.
  */
 struct device_family_ops {
     const char *name; /* "vbd", as in backend/<name>/<domid>/<devid> */
@@ -38,7 +38,7 @@ struct device_family_ops {
     void (*connect)(struct device *device);
     /* Quiesces, drains, unmaps. Cannot fail. */
     void (*disconnect)(struct device *device);
-    /* Frees what setup made. Only after disconnect. Cannot fail. */
+    /* Frees what setup made: the device goes, or another serves it. Only after disconnect. Cannot fail. */
     void (*teardown)(struct device *device);
     /*
      * At any time, and no step: fills in what the family knows and completes the report (device_report.h). It

@@ -92,6 +92,7 @@ struct device_report {
     /* The queue has answered. */
     bool has_figures;
     const char *queue_state;
+    bool has_link; /* of a network device: there is somebody at the far end of its port */
     const char *notification;
     bool has_channel; /* else it is suspended, and has no port */
     uint64_t port;

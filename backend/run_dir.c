@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -87,4 +88,16 @@ void run_dir_unlock(void)
     if (lock_fd >= 0)
         close(lock_fd);
     lock_fd = -1;
+}
+
+void run_dir_make_parent(const char *path)
+{
+    char *directory = strdup(path);
+    char *slash = directory ? strrchr(directory, '/') : NULL;
+
+    if (slash) {
+        *slash = '\0';
+        mkdir(directory, 0700);
+    }
+    free(directory);
 }

@@ -85,6 +85,7 @@ static const struct field {
     FIELD(PART_NET_QUEUE, FIELD_FACT, has_rx_notify),
     FIELD(PART_CHANNEL, FIELD_NUMBER, port),
     FIELD(PART_FIGURES, FIELD_LITERAL, queue_state),
+    FIELD(PART_NET_FIGURES, FIELD_FACT, has_link),
     FIELD(PART_FIGURES, FIELD_LITERAL, notification),
     FIELD(PART_FIGURES, FIELD_NUMBER, in_flight),
     FIELD(PART_FIGURES, FIELD_FACT, waits_for_buffer),

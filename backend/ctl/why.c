@@ -49,6 +49,8 @@ static const char *wait_reason(const struct device_report *report)
         return "hotplug-status is awaited: the toolstack's script has not written \"connected\"";
     if (report->has_figures && strcmp(report->queue_state, "stalled") == 0)
         return "the guest has posted no pages for longer than vif-drain: its frames are dropped";
+    if (report->has_figures && report->has_net_queue && !report->has_link)
+        return "there is nobody at the far end of the port: it is being looked for, and frames are dropped";
     return "nothing holds it up";
 }
 
@@ -57,7 +59,7 @@ static json_t *why_vif(const struct device_report *report)
     static const char *const fields[] = { "device",          "state",           "frontend_state",
                                           "waits_for",       "target",          "mtu",
                                           "rate_bytes",      "rate_period_us",  "queue_state",
-                                          "data_method",     "takes_sg",        "takes_csum_ipv4",
+                                          "has_link",        "data_method",     "takes_sg",        "takes_csum_ipv4",
                                           "takes_csum_ipv6", "takes_gso_tcpv4", "takes_gso_tcpv6",
                                           "has_rx_notify",   "last_error",      NULL };
     json_t *object = device_json(report, fields);

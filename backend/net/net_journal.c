@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/run_dir.h"
+
 /* Stores before it are in the page cache before stores after it, as far as a process that is killed can tell. */
 #define in_this_order() atomic_signal_fence(memory_order_seq_cst)
 
@@ -35,18 +37,12 @@ static int map_file(struct net_journal *journal, int fd)
     return 0;
 }
 
-/* A descriptor or negative errno. The directory is made on demand: a run directory may be swept. */
+/* A descriptor or negative errno. */
 static int make_file(const char *path)
 {
-    char *directory = strdup(path);
-    char *slash = directory ? strrchr(directory, '/') : NULL;
     int fd, ret;
 
-    if (slash) {
-        *slash = '\0';
-        mkdir(directory, 0700);
-    }
-    free(directory);
+    run_dir_make_parent(path);
     unlink(path);
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)

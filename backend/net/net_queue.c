@@ -224,6 +224,20 @@ static void on_room(void *owner)
     queue_pass(queue);
 }
 
+/* In the middle of a pass, perhaps: what follows from it is done afterwards. */
+static void on_link(void *owner, bool has_link, const char *why)
+{
+    struct net_queue *queue = owner;
+
+    log_limited(&queue->log_limit, has_link ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, queue->label, "port %s: %s",
+                port_info(queue->port)->target, why);
+    atomic_store(&queue->has_link, has_link);
+    queue->on_link(queue);
+    queue->tx.waits_for_room = false;
+    if (queue->state == NET_QUEUE_RUNNING)
+        event_active(queue->pass_event, EV_TIMEOUT, 0);
+}
+
 static int start_memory(struct net_queue *queue)
 {
     struct event_base *base = queue->worker->base;
@@ -302,7 +316,9 @@ static int start_channels(struct net_queue *queue)
 
 int net_queue_start(struct net_queue *queue)
 {
-    const struct port_events events = { .owner = queue, .on_frames = on_frames, .on_room = on_room };
+    const struct port_events events = {
+        .owner = queue, .on_frames = on_frames, .on_room = on_room, .on_link = on_link
+    };
     int ret = start_memory(queue);
 
     if (ret == 0)
@@ -321,6 +337,9 @@ int net_queue_start(struct net_queue *queue)
     credit_set(&queue->tx.credit, &queue->rate, net_queue_now_us());
     queue->state = NET_QUEUE_RUNNING;
     port_set_carrier(queue->port, true);
+    atomic_store(&queue->has_link, port_has_link(queue->port));
+    if (!atomic_load(&queue->has_link))
+        on_link(queue, false, "there is nobody at the far end yet");
     /* A predecessor may have died between a push and its notification. */
     for (unsigned int i = 0; i < (is_split(queue) ? 2u : 1u); i++)
         channel_notify(&queue->end[i].channel);
@@ -352,6 +371,7 @@ void net_queue_inspect(const struct net_queue *queue, struct device_report *repo
 
     report->has_figures = true;
     report->queue_state = queue->rx.is_stalled ? "stalled" : states[queue->state];
+    report->has_link = atomic_load(&queue->has_link);
     report->has_channel = queue->state != NET_QUEUE_STOPPED;
     report->port = queue->end[NET_CHANNEL_TX].channel.port;
     report->in_flight = queue->tx.count - queue->tx.at;

@@ -8,6 +8,7 @@
 #ifndef XENSPLIT_BACKEND_NET_NET_QUEUE_H
 #define XENSPLIT_BACKEND_NET_NET_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,9 +57,11 @@ struct net_queue {
     uint64_t drain_us; /* how long a guest may take nothing */
     char label[64]; /* "vif 3/0 q0" */
     void (*on_broken)(struct net_queue *queue); /* once: `reason` says why */
+    void (*on_link)(struct net_queue *queue); /* has_link has changed */
 
     /* Why the start failed or the queue broke. */
     char reason[192];
+    atomic_bool has_link; /* of the port: read by any thread */
 
     /* For net_tx.c and net_rx.c. */
     struct net_tx tx;

@@ -22,6 +22,7 @@
 #include "backend/net/vif_keys.h"
 #include "backend/net/vif_private.h"
 #include "backend/offload.h"
+#include "backend/port/tap_mark.h"
 #include "backend/slot.h"
 #include "backend/worker.h"
 
@@ -33,13 +34,15 @@ static void open_work(struct offload_job *job)
     struct vif *vif = VIF_OF(job, job);
     struct port_wish wish = { .label = vif->device->label,
                               .mtu = vif->keys.mtu,
+                              .mark_path = vif->mark_path,
                               .is_adopting = vif->device->is_adopting };
 
+    const bool is_same = strcmp(vif->keys.port, vif->open_keys.port) == 0;
+
     vif->error = 0;
-    if (vif->port && strcmp(vif->keys.port, vif->open_keys.port) == 0 &&
-        vif->keys.mtu == vif->open_keys.mtu && port_error(vif->port) == 0)
+    if (vif->port && is_same && vif->keys.mtu == vif->open_keys.mtu && port_error(vif->port) == 0)
         return;
-    port_close(vif->port, false);
+    port_close(vif->port, is_same);
     vif->port = NULL;
     snprintf(wish.name, sizeof(wish.name), "vif%u.%u", vif->device->domid, vif->device->devid);
     vif->error = port_open(&vif->port, vif->keys.port, &wish, vif->reason, sizeof(vif->reason));
@@ -72,6 +75,9 @@ static void open_done(struct letter *letter)
         log_info(device->label, "port %s, MTU %u", port_info(vif->port)->target, port_info(vif->port)->mtu);
         if (!device->is_adopting)
             vif->error = vif_keys_publish_features(device, &offer, vif->reason, sizeof(vif->reason));
+        if (vif->error == 0 && !device->is_adopting)
+            vif->error =
+                vif_keys_publish_link(device, port_has_link(vif->port), vif->reason, sizeof(vif->reason));
     }
     device_done(device, vif->error, "%s", vif->reason);
 }
@@ -93,6 +99,8 @@ static struct vif *vif_take(struct device *device)
     device->priv = vif;
     vif->device = device;
     snprintf(vif->journal_path, sizeof(vif->journal_path), "%s/inflight/vif-%u-%u-q0", config_get()->run_dir,
+             device->domid, device->devid);
+    snprintf(vif->mark_path, sizeof(vif->mark_path), "%s/inflight/vif-%u-%u-tap", config_get()->run_dir,
              device->domid, device->devid);
     return vif;
 }
@@ -148,6 +156,31 @@ static void on_broken(struct net_queue *queue)
     mailbox_post(daemon_mailbox(), &vif->broken);
 }
 
+static void on_link_letter(struct letter *letter)
+{
+    struct vif *vif = VIF_OF(letter, new_link);
+    char reason[256];
+    int ret;
+
+    atomic_store(&vif->is_link_on_its_way, false);
+    if (!vif->has_queue || !daemon_xs())
+        return;
+    ret = vif_keys_publish_link(vif->device, atomic_load(&vif->queue.has_link), reason, sizeof(reason));
+    if (ret && ret != -ENOENT)
+        log_limited(&vif->device->limit, LOG_LEVEL_WARNING, vif->device->label, "%s", reason);
+}
+
+/* Worker's thread. A letter that is on its way tells of this change, too. */
+static void on_link(struct net_queue *queue)
+{
+    struct vif *vif = queue->owner;
+
+    if (atomic_exchange(&vif->is_link_on_its_way, true))
+        return;
+    vif->new_link.deliver = on_link_letter;
+    mailbox_post(daemon_mailbox(), &vif->new_link);
+}
+
 static void on_started(struct letter *letter)
 {
     struct vif *vif = VIF_OF(letter, to_main);
@@ -193,6 +226,7 @@ static void queue_prepare(struct vif *vif, const struct vif_frontend_keys *keys)
     queue->drain_us = config_get()->vif_drain_ms * 1000ull;
     snprintf(queue->label, sizeof(queue->label), "%s q0", vif->device->label);
     queue->on_broken = on_broken;
+    queue->on_link = on_link;
     queue->worker = worker_take_queue();
     vif->has_queue = true;
 }
@@ -302,8 +336,11 @@ static void vif_disconnect(struct device *device)
 static void close_work(struct offload_job *job)
 {
     struct vif *vif = VIF_OF(job, job);
+    char name[PORT_NAME_MAX];
 
     port_close(vif->port, vif->device->is_parting);
+    if (!vif->device->is_parting) /* of a port that could not be opened again */
+        tap_mark_sweep(vif->mark_path, name, sizeof(name));
 }
 
 static void close_done(struct letter *letter)

@@ -166,3 +166,10 @@ int vif_keys_publish_features(const struct device *device, const struct netif_of
     return device_keys_publish(device, nodes, sizeof(nodes) / sizeof(nodes[0]), "features", reason,
                                reason_size);
 }
+
+int vif_keys_publish_link(const struct device *device, bool has_link, char *reason, size_t reason_size)
+{
+    const struct device_node node = { "carrier", has_link };
+
+    return device_keys_publish(device, &node, 1, "the state of the link", reason, reason_size);
+}

@@ -38,4 +38,7 @@ bool vif_keys_hotplug_is_done(const struct device *device);
 int vif_keys_publish_features(const struct device *device, const struct netif_offer *offer, char *reason,
                               size_t reason_size);
 
+/* The guest's view of the link, which may change at any time. -ENOENT: the device is gone. */
+int vif_keys_publish_link(const struct device *device, bool has_link, char *reason, size_t reason_size);
+
 #endif

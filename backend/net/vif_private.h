@@ -6,6 +6,7 @@
 #ifndef XENSPLIT_BACKEND_NET_VIF_PRIVATE_H
 #define XENSPLIT_BACKEND_NET_VIF_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,8 +35,11 @@ struct vif {
     struct letter broken; /* the worker's complaint */
     struct letter new_rate; /* to the worker and back */
     bool is_rate_on_its_way;
+    struct letter new_link; /* from the worker: the port has lost its far end, or found it */
+    atomic_bool is_link_on_its_way;
     struct credit_rate rate; /* in the letter */
     char journal_path[CONFIG_PATH_MAX + 48];
+    char mark_path[CONFIG_PATH_MAX + 48]; /* of an interface that the port has made */
     int error; /* of the step that another thread is at */
     char reason[320];
 };

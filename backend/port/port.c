@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/port/capture.h"
 #include "backend/port/port_kind.h"
@@ -98,6 +99,33 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     port->events.on_frames(port->events.owner);
 }
 
+static int make_readable(struct port *port)
+{
+    if (port->fd < 0)
+        return 0;
+    port->readable = event_new(port->base, port->fd, EV_READ | EV_PERSIST, on_readable, port);
+    if (!port->readable)
+        return -ENOMEM;
+    if (port->is_watched)
+        event_add(port->readable, NULL);
+    return 0;
+}
+
+int port_set_fd(struct port *port, int fd)
+{
+    if (port->readable)
+        event_free(port->readable);
+    port->readable = NULL;
+    if (port->fd >= 0)
+        close(port->fd);
+    port->fd = fd;
+    if (!port->is_attached || make_readable(port) == 0)
+        return 0;
+    close(port->fd);
+    port->fd = -1;
+    return -ENOMEM;
+}
+
 int port_attach(struct port *port, struct event_base *base, const struct netif_offer *offer,
                 const struct port_events *events, char *reason, size_t reason_size)
 {
@@ -105,14 +133,12 @@ int port_attach(struct port *port, struct event_base *base, const struct netif_o
 
     port->offer = *offer;
     port->events = *events;
+    port->base = base;
     port->is_attached = true;
-    if (port->fd >= 0) {
-        port->readable = event_new(base, port->fd, EV_READ | EV_PERSIST, on_readable, port);
-        if (!port->readable) {
-            snprintf(reason, reason_size, "port %s: no memory for its event", port->info.target);
-            ret = -ENOMEM;
-            goto fail;
-        }
+    ret = make_readable(port);
+    if (ret) {
+        snprintf(reason, reason_size, "port %s: no memory for its event", port->info.target);
+        goto fail;
     }
     ret = port->kind->attach(port, base, reason, reason_size);
     if (ret == 0)
@@ -200,6 +226,11 @@ struct capture *port_set_capture(struct port *port, struct capture *capture)
 
     port->capture = capture;
     return before;
+}
+
+bool port_has_link(const struct port *port)
+{
+    return !port->has_no_link;
 }
 
 int port_error(const struct port *port)

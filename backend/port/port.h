@@ -36,6 +36,7 @@ struct port_wish {
     const char *label; /* "vif 3/0": for names and reasons */
     char name[PORT_NAME_MAX]; /* of the interface, where the spec names none */
     uint32_t mtu; /* 0: the port's own */
+    const char *mark_path; /* where an interface that is made is on record (tap_mark.h); outlives the port */
     bool is_adopting; /* an earlier daemon had it open */
 };
 
@@ -70,6 +71,11 @@ struct port_events {
     void *owner;
     void (*on_frames)(void *owner); /* there may be frames, as long as port_watch says that they are wanted */
     void (*on_room)(void *owner); /* look at port_room again */
+    /*
+     * There is nobody at the far end any more, or somebody again; `why` is for the log. Unlike the others it also comes
+     * from within calls on the port: its receiver must not call the port.
+     */
+    void (*on_link)(void *owner, bool has_link, const char *why);
 };
 
 /* The guest's offer says what it can be given. 0 or negative errno and a reason. */
@@ -110,6 +116,8 @@ enum port_got port_receive(struct port *port, struct netif_packet *packet, uint8
 /* What was received is not used any more. */
 void port_release(struct port *port);
 
+/* Is there somebody at the far end? Where not, what is sent is lost, nothing comes, and on_link will say when. */
+bool port_has_link(const struct port *port);
 /* Why there is nothing behind the port any more, as a negative errno; 0: there is. */
 int port_error(const struct port *port);
 /*

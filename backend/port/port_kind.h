@@ -15,10 +15,12 @@ struct port {
     struct port_counters counters;
     struct netif_offer offer; /* while attached: the guest's */
     struct port_events events;
-    struct event *readable; /* on fd, while attached; NULL: the kind has no descriptor */
+    struct event_base *base; /* while attached */
+    struct event *readable; /* on fd, while attached; NULL: there is no descriptor */
     bool is_attached;
     bool is_watched;
-    int fd; /* -1: none */
+    bool has_no_link; /* the kind is looking for its far end */
+    int fd; /* -1: none; see port_set_fd */
     int error; /* what was behind the port is gone: negative errno */
     struct capture *capture; /* NULL: none */
     void *priv; /* the kind's */
@@ -49,6 +51,12 @@ extern const struct port_kind port_kind_tap;
 extern const struct port_kind port_kind_null;
 extern const struct port_kind port_kind_generator;
 extern const struct port_kind port_kind_socket;
+
+/*
+ * For kinds whose descriptor changes while they are attached: its event goes along. Closes the old one; owns the new one,
+ * -1: none, also when it fails with -ENOMEM and has none.
+ */
+int port_set_fd(struct port *port, int fd);
 
 /* For kinds that have nothing to do there. */
 int port_attach_nothing(struct port *port, struct event_base *base, char *reason, size_t reason_size);

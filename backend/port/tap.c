@@ -3,8 +3,9 @@
  * tap.c: a TAP interface in the network namespace of the daemon. It is named vifN.M unless the spec says otherwise, so
  * that Xen's hotplug scripts find it; they or the administrator bring it up and connect it.
  *
- * An interface that we made is persistent while the device lives: a daemon that was killed leaves it as it is, with
- * its addresses and its bridge, and its successor goes on with it. One that was there before stays when we go.
+ * An interface that we made is persistent while the device is attached: a daemon that was killed leaves it as it is,
+ * with its addresses and its bridge, and its successor goes on with it. One that was there before stays when we go; the
+ * mark (tap_mark.h) tells them apart.
  */
 #include <config.h>
 
@@ -23,6 +24,7 @@
 
 #include "backend/port/frame_ring.h"
 #include "backend/port/port_kind.h"
+#include "backend/port/tap_mark.h"
 #include "common/netif_vnet.h"
 
 #define VNET_BYTES ((int)sizeof(struct virtio_net_hdr))
@@ -40,6 +42,7 @@ _Static_assert(DEPTH_MOST <= FRAME_RING_DEPTH, "one batch");
 
 struct tap {
     char name[IFNAMSIZ];
+    const char *mark_path;
     bool is_ours; /* goes with the device */
     /* While attached. */
     struct frame_ring *ring;
@@ -114,12 +117,30 @@ static void set_address(const struct tap *tap, int fd)
     ioctl(fd, SIOCSIFHWADDR, &request); /* without it the port works, too */
 }
 
+/* Until here one that was made goes with its descriptor, whatever fails, and nothing that was there is changed. */
+static int own_interface(struct port *port, struct tap *tap, const struct port_wish *wish, bool was_there,
+                         char *reason, size_t reason_size)
+{
+    /* What an earlier daemon left under the name that is the device's own belongs to the device. */
+    const bool is_ours =
+        !was_there || strcmp(tap->name, wish->name) == 0 || tap_mark_is_of(wish->mark_path, tap->name);
+    const int error = is_ours ? tap_mark_write(wish->mark_path, tap->name) : 0;
+
+    if (error)
+        return tap_fail(tap, -error, reason, reason_size, "cannot be put on record in the run directory");
+    tap->is_ours = is_ours;
+    tap->mark_path = wish->mark_path;
+    if (is_ours && ioctl(port->fd, TUNSETPERSIST, 1) < 0)
+        return tap_fail(tap, errno, reason, reason_size, "cannot be made persistent");
+    return 0;
+}
+
 static int make_interface(struct port *port, struct tap *tap, const struct port_wish *wish, char *reason,
                           size_t reason_size)
 {
     struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
     const bool was_there = if_nametoindex(tap->name) != 0;
-    int header_bytes = VNET_BYTES;
+    int header_bytes = VNET_BYTES, ret;
 
     port->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (port->fd < 0)
@@ -129,22 +150,20 @@ static int make_interface(struct port *port, struct tap *tap, const struct port_
         return name_fail(tap, errno, reason, reason_size);
     if (ioctl(port->fd, TUNSETVNETHDRSZ, &header_bytes) < 0)
         return tap_fail(tap, errno, reason, reason_size, "cannot set the size of headers");
-    /* What an earlier daemon left under the name that is the device's own belongs to the device. */
-    tap->is_ours = !was_there || strcmp(tap->name, wish->name) == 0;
-    if (!was_there && ioctl(port->fd, TUNSETPERSIST, 1) < 0)
-        return tap_fail(tap, errno, reason, reason_size, "cannot be made persistent");
     if (!was_there)
         set_address(tap, port->fd);
-    return wish->is_adopting ? set_mtu(tap, port, 0, reason, reason_size)
-                             : set_mtu(tap, port, wish->mtu, reason, reason_size);
+    ret = set_mtu(tap, port, wish->is_adopting ? 0 : wish->mtu, reason, reason_size);
+    return ret ? ret : own_interface(port, tap, wish, was_there, reason, reason_size);
 }
 
 static void tap_close(struct port *port, bool is_kept)
 {
     const struct tap *tap = port->priv;
 
-    if (port->fd >= 0 && tap->is_ours && !is_kept)
+    if (port->fd >= 0 && tap->is_ours && !is_kept) {
         ioctl(port->fd, TUNSETPERSIST, 0);
+        tap_mark_remove(tap->mark_path);
+    }
     if (port->fd >= 0)
         close(port->fd);
     port->fd = -1;
@@ -181,7 +200,7 @@ static int tap_open(struct port *port, const char *argument, const struct port_w
     snprintf(port->info.target, sizeof(port->info.target), "tap:%s", tap->name);
     ret = make_interface(port, tap, wish, reason, reason_size);
     if (ret)
-        tap_close(port, false);
+        tap_close(port, true);
     else if (!wish->is_adopting)
         tap_set_carrier(port, false);
     return ret;

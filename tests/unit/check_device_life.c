@@ -388,7 +388,7 @@ static void test_failure_is_said_once_and_not_repeated(void **state)
     assert_int_equal(own(), XenbusStateClosing);
     assert_true(has_error());
     assert_int_equal(family.setups, 1);
-    assert_int_equal(family.teardowns, 1);
+    assert_int_equal(family.teardowns, 0);
     write_number(BACK, "online", 1);
     settle();
     assert_int_equal(family.setups, 1);
@@ -412,8 +412,37 @@ static void test_failed_connect_is_undone(void **state)
     settle();
     assert_int_equal(own(), XenbusStateClosing);
     assert_int_equal(family.disconnects, 1);
-    assert_int_equal(family.teardowns, 1);
+    assert_int_equal(family.teardowns, 0);
     assert_true(has_error());
+    fake_store_remove(BACK);
+    settle();
+    assert_int_equal(family.teardowns, 1);
+    assert_int_equal(device_table_count(), 0);
+}
+
+/* What is behind a device stays while it is attached, whatever fails: a bridge that an interface is in, for one. */
+static void test_errors_leave_what_is_set_up_until_the_device_goes(void **state)
+{
+    connect_both();
+    device_fail(family.device, "request producer is ahead by %d", 1000);
+    settle();
+    frontend(XenbusStateClosed);
+    settle();
+    family.fail_setup = -EINVAL;
+    frontend(XenbusStateInitialising);
+    settle();
+    assert_true(has_error());
+    assert_int_equal(family.setups, 2);
+    assert_int_equal(family.connects, 1); /* nothing to connect to */
+    frontend(XenbusStateInitialised);
+    settle();
+    assert_int_equal(family.connects, 1);
+    assert_int_equal(family.teardowns, 0);
+    fake_store_remove(BACK);
+    fake_store_remove(FRONT);
+    settle();
+    assert_int_equal(family.teardowns, 1);
+    assert_int_equal(device_table_count(), 0);
 }
 
 static void test_broken_ring_closes_the_device(void **state)
@@ -695,6 +724,7 @@ int main(void)
         TEST(test_foreign_frontend_is_refused),
         TEST(test_failure_is_said_once_and_not_repeated),
         TEST(test_failed_connect_is_undone),
+        TEST(test_errors_leave_what_is_set_up_until_the_device_goes),
         TEST(test_broken_ring_closes_the_device),
         TEST(test_failure_in_the_middle_of_a_step),
         TEST(test_death_of_the_domain_releases_the_device),

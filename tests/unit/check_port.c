@@ -35,7 +35,9 @@ struct wire {
     char directory[64];
     char path[96];
     int listener, fd;
-    unsigned int frames_said, room_said;
+    unsigned int frames_said, room_said, link_said;
+    bool has_link, is_inside; /* a call on the port */
+    char why[160];
     uint8_t room[PORT_HEADROOM_BYTES + PORT_ROOM_BYTES];
     struct netif_packet packet;
 };
@@ -45,14 +47,29 @@ static void on_frames(void *owner)
     ((struct wire *)owner)->frames_said++;
 }
 
+/* Catalogue D09: what would make its receiver call the port never comes from within a call. */
 static void on_room(void *owner)
 {
-    ((struct wire *)owner)->room_said++;
+    struct wire *wire = owner;
+
+    assert_false(wire->is_inside);
+    wire->room_said++;
+}
+
+static void on_link(void *owner, bool has_link, const char *why)
+{
+    struct wire *wire = owner;
+
+    wire->link_said++;
+    wire->has_link = has_link;
+    snprintf(wire->why, sizeof(wire->why), "%s", why);
 }
 
 static void attach(struct wire *wire)
 {
-    const struct port_events events = { .owner = wire, .on_frames = on_frames, .on_room = on_room };
+    const struct port_events events = {
+        .owner = wire, .on_frames = on_frames, .on_room = on_room, .on_link = on_link
+    };
     char reason[256];
 
     assert_int_equal(port_attach(wire->port, wire->base, &all, &events, reason, sizeof(reason)), 0);
@@ -166,14 +183,130 @@ static void test_frame_too_long_is_passed_over(void **state)
     assert_int_equal(port_counters(wire->port)->refused, 1);
 }
 
-static void test_end_of_the_wire_is_an_error(void **state)
+static bool receive_nothing(struct wire *wire)
+{
+    bool came;
+
+    wire->is_inside = true;
+    came = receive(wire);
+    wire->is_inside = false;
+    return !came;
+}
+
+/* Waits for the port to come again. */
+static void come_back(struct wire *wire)
+{
+    while (!port_has_link(wire->port))
+        event_base_loop(wire->base, EVLOOP_ONCE);
+    assert_true(wire->has_link);
+    wire->fd = accept(wire->listener, NULL, NULL);
+    assert_true(wire->fd >= 0);
+}
+
+static void expect_frames(struct wire *wire)
+{
+    static const uint8_t stream[4 + 60] = { 0, 0, 0, 60, 'x' };
+
+    put(wire, stream, sizeof(stream));
+    assert_true(receive(wire));
+    assert_int_equal(wire->packet.length_bytes, 60);
+    assert_int_equal(wire->room[PORT_HEADROOM_BYTES], 'x');
+}
+
+static void test_far_end_that_goes_is_looked_for(void **state)
+{
+    struct wire *wire = *state;
+    struct netif_packet packet = { .length_bytes = 60 };
+    static const uint8_t half[] = { 0, 0, 0, 60, 'h', 'a', 'l', 'f' };
+
+    put(wire, half, sizeof(half)); /* is not the beginning of what comes later */
+    close(wire->fd);
+    assert_true(receive_nothing(wire));
+    assert_int_equal(port_error(wire->port), 0);
+    assert_false(port_has_link(wire->port));
+    assert_int_equal(wire->link_said, 1);
+    assert_non_null(strstr(wire->why, "closed the connection"));
+
+    /* What is sent meanwhile is lost. */
+    assert_true(port_room(wire->port) >= PORT_ROOM_BYTES + PORT_HEADROOM_BYTES);
+    for (unsigned int i = 0; i < 10000; i++)
+        assert_int_equal(port_send(wire->port, &packet, wire->room + PORT_HEADROOM_BYTES), NETIF_VERDICT_OK);
+    port_flush(wire->port);
+    assert_int_equal(port_counters(wire->port)->refused, 10000);
+    assert_true(receive_nothing(wire));
+
+    come_back(wire);
+    assert_int_equal(wire->link_said, 2);
+    expect_frames(wire);
+}
+
+/* It is noticed in a flush, which does not send that half of a frame first when there is somebody again. */
+static void test_far_end_that_goes_while_it_does_not_read(void **state)
+{
+    struct wire *wire = *state;
+    struct netif_packet packet = { .length_bytes = 60000 };
+    uint8_t length[4];
+
+    while (port_room(wire->port) >= PORT_ROOM_BYTES + PORT_HEADROOM_BYTES) {
+        port_send(wire->port, &packet, wire->room + PORT_HEADROOM_BYTES);
+        port_flush(wire->port);
+    }
+    close(wire->fd);
+    wire->is_inside = true;
+    port_flush(wire->port);
+    wire->is_inside = false;
+    assert_false(port_has_link(wire->port));
+    come_back(wire);
+    packet.length_bytes = 61;
+    port_send(wire->port, &packet, wire->room + PORT_HEADROOM_BYTES);
+    port_flush(wire->port);
+    assert_int_equal(recv(wire->fd, length, 4, MSG_WAITALL), 4);
+    assert_int_equal(length[3], 61);
+    expect_frames(wire);
+}
+
+/* Nothing that is sent or received opens it; another queue goes on looking. */
+static void test_looking_goes_on_with_the_next_queue(void **state)
 {
     struct wire *wire = *state;
 
     close(wire->fd);
-    wire->fd = -1;
-    assert_false(receive(wire));
-    assert_int_equal(port_error(wire->port), -ECONNRESET);
+    assert_true(receive_nothing(wire));
+    port_detach(wire->port);
+    attach(wire);
+    assert_false(port_has_link(wire->port));
+    come_back(wire);
+    port_watch(wire->port, true);
+    expect_frames(wire);
+}
+
+static void test_stream_that_makes_no_sense_is_given_up(void **state)
+{
+    static const uint8_t streams[][4] = { { 'G', 'E', 'T', ' ' }, { 0, 2, 0, 1 }, { 255, 255, 255, 255 } };
+    struct wire *wire = *state;
+    uint8_t byte;
+
+    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+        put(wire, streams[i], 4);
+        assert_true(receive_nothing(wire));
+        assert_false(port_has_link(wire->port));
+        assert_non_null(strstr(wire->why, "expected frames of 14 to 65535 bytes, each behind its length"));
+        assert_int_equal(recv(wire->fd, &byte, 1, 0), 0);
+        close(wire->fd);
+        come_back(wire);
+        expect_frames(wire);
+    }
+}
+
+static void test_successor_may_find_nobody(void **state)
+{
+    const struct port_wish adopting = { .label = "vif 3/0", .name = "vif3.0", .is_adopting = true };
+    struct port *port;
+    char reason[256];
+
+    assert_int_equal(port_open(&port, "socket:/nowhere/at/all", &adopting, reason, sizeof(reason)), 0);
+    assert_false(port_has_link(port));
+    port_close(port, false);
 }
 
 static void test_blank_checksum_is_completed_and_segments_refused(void **state)
@@ -301,7 +434,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_frames_cut_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frame_too_long_is_passed_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_end_of_the_wire_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_far_end_that_goes_is_looked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_far_end_that_goes_while_it_does_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_looking_goes_on_with_the_next_queue, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stream_that_makes_no_sense_is_given_up, set_up, tear_down),
+        cmocka_unit_test(test_successor_may_find_nobody),
         cmocka_unit_test_setup_teardown(test_blank_checksum_is_completed_and_segments_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_far_end_that_does_not_read, set_up, tear_down),
