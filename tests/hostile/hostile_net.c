@@ -56,15 +56,15 @@ static void put_chain(struct raw_net *net, unsigned int slots, uint16_t flags)
     raw_net_connect(net, false);
     net_expect_service(net);
     for (unsigned int i = 0; i < slots; i++) {
-        struct netif_tx_request request = raw_net_slot(net, i % RAW_NET_PAGES, 0, i ? 1 : 1000, flags);
+        union netif_tx_slot slot = { .request =
+                                         raw_net_slot(net, i % RAW_NET_PAGES, 0, i ? 1 : 1000, flags) };
 
         if (flags & NETTXF_extra_info && i > 0) {
-            const struct netif_extra_info extra = { .type = XEN_NETIF_EXTRA_TYPE_HASH,
-                                                    .flags = XEN_NETIF_EXTRA_FLAG_MORE };
-
-            memcpy(&request, &extra, sizeof(extra));
+            memset(&slot, 0, sizeof(slot));
+            slot.extra.type = XEN_NETIF_EXTRA_TYPE_HASH;
+            slot.extra.flags = XEN_NETIF_EXTRA_FLAG_MORE;
         }
-        raw_net_put(net, &request);
+        raw_net_put(net, &slot);
     }
     raw_net_push(net);
     expect_closing(net);
@@ -138,6 +138,13 @@ static const struct {
     { "grants", net_case_grants, NULL, NULL },
     { "rate", net_case_rate, NULL, NULL },
     { "fuzz", net_case_fuzz, NULL, NULL },
+    { "mutation", net_case_mutation, NULL, NULL },
+    { "ids", net_case_ids, NULL, NULL },
+    { "gso", net_case_gso, NULL, NULL },
+    { "far-end", net_case_far_end, NULL, NULL },
+    { "far-end-full", net_case_far_end_full, NULL, NULL },
+    { "nonsense", net_case_nonsense, NULL, NULL },
+    { "bad-frames", net_case_bad_frames, NULL, NULL },
     { "receive", net_case_receive, NULL, NULL },
     { "receive-grants", net_case_receive_grants, NULL, NULL },
     { "stall", net_case_stall, NULL, NULL },

@@ -16,6 +16,17 @@ void net_expect_service(struct raw_net *net);
 /* Nothing has come out since. */
 void net_expect_silence(struct raw_net *net, const char *what);
 
+/* hostile_net_flight.c */
+void net_case_mutation(struct raw_net *net);
+void net_case_ids(struct raw_net *net);
+void net_case_gso(struct raw_net *net);
+
+/* hostile_net_wire.c */
+void net_case_far_end(struct raw_net *net);
+void net_case_far_end_full(struct raw_net *net);
+void net_case_nonsense(struct raw_net *net);
+void net_case_bad_frames(struct raw_net *net);
+
 /* hostile_net_tx.c */
 void net_case_service(struct raw_net *net);
 void net_case_split(struct raw_net *net);

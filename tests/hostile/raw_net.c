@@ -18,9 +18,10 @@
 
 #define DEADLINE_MS 30000
 
-static void listen_on(struct raw_net *net, const char *path)
+void raw_net_listen(struct raw_net *net)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *path = net->socket_path;
 
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     unlink(path);
@@ -28,10 +29,7 @@ static void listen_on(struct raw_net *net, const char *path)
     if (net->listener < 0 || bind(net->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(net->listener, 4) < 0)
         raw_fail("cannot listen on %s: %s", path, strerror(errno));
-    net->socket_path = path;
     net->wire = -1;
-    puts("listening");
-    fflush(stdout);
 }
 
 /* Until the toolstack has attached the device. */
@@ -57,7 +55,10 @@ void raw_net_open(struct raw_net *net, unsigned int devid, const char *socket_pa
     struct raw_front *base = &net->base;
 
     memset(net, 0, sizeof(*net));
-    listen_on(net, socket_path);
+    net->socket_path = socket_path;
+    raw_net_listen(net);
+    puts("listening");
+    fflush(stdout);
     wait_attached(devid);
     raw_open_device(base, "vif", devid);
     net->tx_page = xengntshr_share_pages(base->gntshr, base->backend_id, 1, &net->ring_refs[0], 1);
@@ -283,4 +284,46 @@ void raw_net_inject(struct raw_net *net, const void *bytes, uint32_t length)
     if (send(wire(net), &header, sizeof(header), MSG_NOSIGNAL) != sizeof(header) ||
         send(net->wire, bytes, length, MSG_NOSIGNAL) != (ssize_t)length)
         raw_fail("cannot send a frame in: %s", strerror(errno));
+}
+
+void raw_net_inject_raw(struct raw_net *net, const void *bytes, uint32_t length)
+{
+    if (send(wire(net), bytes, length, MSG_NOSIGNAL) != (ssize_t)length)
+        raw_fail("cannot send bytes in: %s", strerror(errno));
+}
+
+void raw_net_await_end(struct raw_net *net)
+{
+    char bytes[4096];
+
+    while (recv(net->wire, bytes, sizeof(bytes), 0) > 0)
+        ;
+    wire(net);
+}
+
+void raw_net_hang_up(struct raw_net *net)
+{
+    close(wire(net));
+    close(net->listener);
+    unlink(net->socket_path);
+    net->wire = net->listener = -1;
+}
+
+void raw_net_wait_carrier(struct raw_net *net, bool is_up)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[160], *value = NULL;
+    bool is_as_wanted = false;
+    unsigned int count;
+
+    snprintf(path, sizeof(path), "%s/carrier", net->base.backend);
+    if (!xs || !xs_watch(xs, path, "carrier"))
+        raw_fail("cannot watch %s: %s", path, strerror(errno));
+    while (!is_as_wanted) {
+        free(xs_read_watch(xs, &count));
+        value = xs_read(xs, XBT_NULL, path, &count);
+        is_as_wanted = value && strcmp(value, is_up ? "1" : "0") == 0;
+        free(value);
+    }
+    xs_close(xs);
 }

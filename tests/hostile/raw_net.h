@@ -53,5 +53,14 @@ union netif_rx_slot raw_net_received(struct raw_net *net);
 /* The other end of the port. The next frame out, its length; 0: none came within the time. */
 uint32_t raw_net_frame(struct raw_net *net, unsigned char *bytes, uint32_t size, int wait_ms);
 void raw_net_inject(struct raw_net *net, const void *bytes, uint32_t length);
+/* Bytes that are no frame. */
+void raw_net_inject_raw(struct raw_net *net, const void *bytes, uint32_t length);
+/* Until the backend has given up the connection, and come again. */
+void raw_net_await_end(struct raw_net *net);
+/* Nobody is at the port's other end any more, and nobody can come; then somebody is again. */
+void raw_net_hang_up(struct raw_net *net);
+void raw_net_listen(struct raw_net *net);
+/* Until the backend says of the link that it is up, or down. */
+void raw_net_wait_carrier(struct raw_net *net, bool is_up);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Guests that send packets which no good frontend would (catalogue D08, D10, D11, D12, D17, E17), and good ones: each bad
-# one is answered with an error and not seen outside, and the next good one comes out whole.
+# Guests that send packets which no good frontend would (catalogue D01, D08, D10, D11, D12, D13, D17, E17), and good ones:
+# each bad one is answered with an error and not seen outside, and the next good one comes out whole.
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/hostile_net.sh"
 
@@ -14,3 +14,13 @@ hostile extras "an extra slot of a type that was not offered"
 hostile checksums "a blank checksum where there is neither TCP nor UDP"
 hostile grants "a granted page cannot be copied"
 hostile fuzz
+hostile ids
+hostile mutation
+
+say "gso"
+xenbox run -d "$EVIL" -- "$HOSTILE_NET" 2 "$WIRE" gso >"$SCRATCH/hostile.log" 2>&1 &
+HOSTILE_PID=$!
+wait_log "$SCRATCH/hostile.log" "^listening" "$HOSTILE_PID"
+xenbox attach --timeout "$DEADLINE" "$EVIL" vif devid=2 mac=00:16:3e:00:00:66 port=null >/dev/null
+VIF=2
+hostile_end "a kind of segmentation that was not offered"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Network rings whose accounting cannot be (catalogue D02, D06, D12), and keys that cannot be served: the device closes,
+# Network rings whose accounting cannot be (catalogue D02, D03, D06, D12), and keys that cannot be served: the device closes,
 # says why, and is good again after a proper connect.
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/hostile_net.sh"
@@ -26,3 +26,16 @@ hostile no-rx-copy "request-rx-copy: expected 1: pages are not exchanged any mor
 hostile rx-copy-0 "request-rx-copy: expected 1: .*, found 0"
 hostile queues-9 "multi-queue-num-queues: expected 1, since one queue is offered, found 9"
 hostile feature-2 "feature-sg: expected 0 or 1, found 2"
+
+say "one breaks its ring again and again while the same worker serves another"
+xenbox run -d "$EVIL" -- "$HOSTILE_NET" 3 "$WIRE.3" ids >"$SCRATCH/good.log" 2>&1 &
+GOOD=$!
+wait_log "$SCRATCH/good.log" "^listening" "$GOOD"
+xenbox attach --timeout "$DEADLINE" "$EVIL" vif devid=3 mac=00:16:3e:00:00:67 port="socket:$WIRE.3" >/dev/null
+rounds=0
+while kill -0 "$GOOD" 2>/dev/null || [ $rounds -lt 3 ]; do
+    hostile too-many-slots
+    rounds=$((rounds + 1))
+done
+wait "$GOOD" || fail "the other was not served: $(cat "$SCRATCH/good.log")"
+xenbox detach "$EVIL" vif 3 >/dev/null

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# socat carries a file both ways, checked by its digest; tshark finds no malformed frame and no bad checksum in what it
-# saw on the host's end, nor in what `xenfront net dump` wrote.
+# socat carries a file both ways, compared; tshark finds no malformed frame and no bad checksum in what it saw on the host's
+# end, nor in what `xensplit capture` and `xenfront net dump` wrote.
 # limit: 120
 . "$(dirname "$0")/../net.sh"
 need socat tshark ping
@@ -50,7 +50,11 @@ capture_start() {
 
 head -c $BYTES /dev/urandom >"$SCRATCH/file"
 vif_up 1500
+in_dom0 xensplit --run-dir "$SCRATCH/xensplit" capture "vif $DOM/0" "$SCRATCH/offloads.pcap" >/dev/null
 bulk "with all offloads"
+in_dom0 xensplit --run-dir "$SCRATCH/xensplit" uncapture "vif $DOM/0" >/dev/null
+judge "$SCRATCH/offloads.pcap" 1000
+rm "$SCRATCH/offloads.pcap"
 tap_stop
 
 # Without offloads each frame is on the TAP device as on a wire.
