@@ -28,7 +28,7 @@
 #include "backend/run_dir.h"
 #include "common/log.h"
 
-#define PAGES 2u
+#define PAGES 4u
 #define PAGE_BYTES 4096u
 #define BYTES (PAGES * PAGE_BYTES)
 #define TIMEOUT_S 5
@@ -43,6 +43,9 @@ static struct {
     bool is_right;
     char reason[200];
 } found = { .reason = "it was not tried at the start, since engine = libaio is not set" };
+
+/* Which of the owner's pages is mapped where: neighbours in the mapping are none in the machine. */
+static const uint32_t order[PAGES] = { 2, 0, 3, 1 };
 
 struct probe {
     xengntshr_handle *gntshr;
@@ -93,11 +96,11 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 static int transfer(struct probe *probe, enum disk_op op)
 {
     static const struct timeval timeout = { .tv_sec = TIMEOUT_S };
-    /* Two pieces, as a request has them: neighbours here need not be neighbours to the hypervisor. */
-    struct iovec iov[PAGES] = { { probe->mapped, PAGE_BYTES }, { probe->mapped + PAGE_BYTES, PAGE_BYTES } };
+    /* Two pieces, as a request has them, and one of them of several pages. */
+    struct iovec iov[] = { { probe->mapped, BYTES - PAGE_BYTES },
+                           { probe->mapped + BYTES - PAGE_BYTES, PAGE_BYTES } };
     struct probe_io request = {
-        .io = { .op = op, .length_bytes = BYTES, .iov = iov, .iov_count = PAGES, .done = on_done },
-        .probe = probe
+        .io = { .op = op, .length_bytes = BYTES, .iov = iov, .iov_count = 2, .done = on_done }, .probe = probe
     };
 
     request.io.fd = probe->fd;
@@ -118,6 +121,15 @@ static void fill(unsigned char *bytes, unsigned int seed)
         bytes[i] = (unsigned char)(i * 7 + i / 256 * 31 + seed);
 }
 
+/* Has the owner in its pages what is in the file? */
+static bool is_as_in_file(const struct probe *probe)
+{
+    for (unsigned int i = 0; i < PAGES; i++)
+        if (memcmp(probe->own + order[i] * PAGE_BYTES, probe->file_bytes + i * PAGE_BYTES, PAGE_BYTES) != 0)
+            return false;
+    return true;
+}
+
 static int try_write(struct probe *probe, char *reason, unsigned int size)
 {
     int error;
@@ -128,7 +140,7 @@ static int try_write(struct probe *probe, char *reason, unsigned int size)
         return fail(error, reason, size, "writing a file from mapped pages failed: %s", strerror(-error));
     if (pread(probe->fd, probe->file_bytes, BYTES, 0) != (ssize_t)BYTES)
         return fail(-errno, reason, size, "the file cannot be read back: %s", strerror(errno));
-    if (memcmp(probe->own, probe->file_bytes, BYTES) != 0)
+    if (!is_as_in_file(probe))
         return fail(-EBADMSG, reason, size, "writing a file from mapped pages wrote other data than theirs");
     return 0;
 }
@@ -143,7 +155,7 @@ static int try_read(struct probe *probe, char *reason, unsigned int size)
     error = transfer(probe, DISK_READ);
     if (error)
         return fail(error, reason, size, "reading a file into mapped pages failed: %s", strerror(-error));
-    if (memcmp(probe->own, probe->file_bytes, BYTES) != 0)
+    if (!is_as_in_file(probe))
         return fail(-EBADMSG, reason, size, "reading a file into mapped pages left other data in them");
     if (memcmp(probe->mapped, probe->file_bytes, BYTES) != 0)
         return fail(-EBADMSG, reason, size, "what was read into mapped pages cannot be seen in the mapping");
@@ -184,6 +196,27 @@ static int open_file(struct probe *probe, const char *dir, char *reason, unsigne
                 "neither %s nor /var/tmp takes a file with O_DIRECT, to try it with", dir);
 }
 
+/*
+ * Maps the pages, for the second time: what a kernel puts in their place the first time may be neighbours by chance, and
+ * what a daemon that has been at work for a while maps is not.
+ */
+static int map_pages(struct probe *probe, uint16_t domid)
+{
+    uint32_t refs[PAGES];
+
+    for (unsigned int i = 0; i < PAGES; i++)
+        refs[i] = probe->refs[order[i]];
+    for (unsigned int time = 0; time < 2; time++) {
+        if (probe->mapped && xengnttab_unmap(probe->gnttab, probe->mapped, PAGES))
+            return -errno;
+        probe->mapped =
+            xengnttab_map_domain_grant_refs(probe->gnttab, PAGES, domid, refs, PROT_READ | PROT_WRITE);
+        if (!probe->mapped)
+            return -errno;
+    }
+    return 0;
+}
+
 static int open_all(struct probe *probe, uint16_t domid, const char *dir, char *reason, unsigned int size)
 {
     int error = open_file(probe, dir, reason, size);
@@ -198,11 +231,9 @@ static int open_all(struct probe *probe, uint16_t domid, const char *dir, char *
     if (!probe->own)
         return fail(-errno, reason, size, "no grant to ourselves to try it with: %s", strerror(errno));
     probe->gnttab = xengnttab_open(NULL, 0);
-    if (probe->gnttab)
-        probe->mapped =
-            xengnttab_map_domain_grant_refs(probe->gnttab, PAGES, domid, probe->refs, PROT_READ | PROT_WRITE);
-    if (!probe->mapped)
-        return fail(-errno, reason, size, "a grant to ourselves cannot be mapped: %s", strerror(errno));
+    error = probe->gnttab ? map_pages(probe, domid) : -errno;
+    if (error)
+        return fail(error, reason, size, "a grant to ourselves cannot be mapped: %s", strerror(-error));
     probe->base = event_base_new();
     error = probe->base ? engine_create(&probe->engine, probe->base, ENGINE_LIBAIO) : -ENOMEM;
     return error ? fail(error, reason, size, "libaio cannot be used: %s", strerror(-error)) : 0;

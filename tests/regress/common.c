@@ -3,6 +3,9 @@
 #include <config.h>
 
 #include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +51,26 @@ xengntshr_handle *granter_share(void)
     enter(granter);
     handle = xengntshr_open(NULL, 0);
     CHECK(handle, "no gntshr handle of domain %u", granter);
+    return handle;
+}
+
+xengntshr_handle *mapper_share(void)
+{
+    xengntshr_handle *handle;
+
+    enter(mapper);
+    handle = xengntshr_open(NULL, 0);
+    CHECK(handle, "no gntshr handle of domain %u", mapper);
+    return handle;
+}
+
+xengnttab_handle *granter_tab(void)
+{
+    xengnttab_handle *handle;
+
+    enter(granter);
+    handle = xengnttab_open(NULL, 0);
+    CHECK(handle, "no gnttab handle of domain %u", granter);
     return handle;
 }
 
@@ -135,4 +158,41 @@ bool children_succeed(unsigned count)
             is_good = false;
     }
     return is_good;
+}
+
+static __thread sigjmp_buf page_is_away;
+
+static void watch_over(int signal)
+{
+    siglongjmp(page_is_away, 1);
+}
+
+static void *watch(void *arg)
+{
+    struct watcher *watcher = arg;
+
+    if (sigsetjmp(page_is_away, 1) == 0) {
+        for (;;) {
+            if (*watcher->word == SECRET)
+                watcher->has_seen = true;
+            watcher->is_looking = true;
+        }
+    }
+    return NULL;
+}
+
+void watch_start(struct watcher *watcher, const void *page)
+{
+    *watcher = (struct watcher){ .word = page };
+    signal(SIGSEGV, watch_over);
+    signal(SIGBUS, watch_over);
+    CHECK(pthread_create(&watcher->id, NULL, watch, watcher) == 0, "no thread");
+    while (!watcher->is_looking)
+        sched_yield();
+}
+
+bool watch_end(struct watcher *watcher)
+{
+    pthread_join(watcher->id, NULL);
+    return watcher->has_seen;
 }

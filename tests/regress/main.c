@@ -2,14 +2,16 @@
 /*
  * main.c: runs rows of the catalogue, each in a process of its own, and says which are red.
  *
- *   regress --list                     id, modes and needs of each row
+ *   regress --list [ID...]             id, modes, needs and limit of each row, and what it expects
  *   regress [OPTION]... [ID...]        runs these rows, or all that can run here
  *     --mode NAME        autotranslated (default), pv or pv32: what kind of dom0 this is
  *     --granter DOMID    the domain that grants; on a real Xen our own, which is the default
  *     --create COMMAND   makes a domain that grants, and prints its number, for each row
  *     --destroy COMMAND  takes its number, when the row is over
  *     --after COMMAND    a row is red if this fails after it
+ *     --limit LIMIT      the box has this limit: only the rows that want it are run
  *     --real             this is no box: rows that need a fault plan are left out
+ *     --guest FOLDER     the granter is a guest, with `xencheck peer FOLDER` of the store in it
  *
  * A line a row: "ok ID expects", "not ok ID expects", "skip ID reason". Exit status 1 when one is red.
  */
@@ -26,17 +28,24 @@
 
 #include "tests/regress/regress.h"
 
-static const struct row *const tables[] = { rows_mapping, rows_views,   rows_hypervisor, rows_entry,
-                                            rows_pins,    rows_threads, rows_io };
+#define PATIENCE 6
+
+static const struct row *const tables[] = { rows_mapping,    rows_ends,  rows_calls, rows_views,
+                                            rows_hypervisor, rows_entry, rows_pins,  rows_threads,
+                                            rows_limits,     rows_io };
 
 static const struct mode {
     const char *name;
     unsigned bit;
 } modes[] = { { "autotranslated", IN_AUTO }, { "pv", IN_PV }, { "pv32", IN_PV32 } };
 
+static const struct mode needs[] = {
+    { "faults", NEED_FAULTS }, { "guest", NEED_GUEST }, { "aio", NEED_AIO }, { "events", NEED_EVENTS }
+};
+
 static struct {
-    const char *create, *destroy, *after;
-    bool is_real;
+    const char *create, *destroy, *after, *limit;
+    bool is_real, has_guest;
 } settings;
 
 static int mode_parse(const char *name)
@@ -61,8 +70,14 @@ static void row_list(const struct row *row)
             comma = ",";
         }
     }
-    printf(" %s%s%s%s %s\n", row->needs ? "" : "-", row->needs & NEED_FAULTS ? "faults " : "",
-           row->needs & NEED_GUEST ? "guest " : "", row->needs & NEED_AIO ? "aio" : "", row->expects);
+    comma = row->needs ? " " : " -";
+    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+        if (row->needs & needs[i].bit) {
+            printf("%s%s", comma, needs[i].name);
+            comma = ",";
+        }
+    }
+    printf("%s %s %s\n", row->needs ? "" : comma, row->limit ? row->limit : "-", row->expects);
 }
 
 /* The first line that a command prints, as a number; -1 when it fails. */
@@ -88,6 +103,15 @@ void row_check(const char *when)
     CHECK(!settings.after || command_run(settings.after) == 0, "%s", when);
 }
 
+/* How often as long as on a machine that is idle a row may take: under an emulator still longer. */
+static unsigned patience(void)
+{
+    const char *text = getenv("XS_TIME_FACTOR");
+    unsigned long factor = text ? strtoul(text, NULL, 10) : 1;
+
+    return PATIENCE * (factor > 0 && factor < 1000 ? (unsigned)factor : 1);
+}
+
 /* The row in a process of its own, with all that it starts in a group that does not outlive it. */
 static bool row_passes(const struct row *row)
 {
@@ -98,7 +122,7 @@ static bool row_passes(const struct row *row)
     child = fork();
     if (child == 0) {
         setpgid(0, 0);
-        alarm(row->seconds ? row->seconds : ROW_SECONDS);
+        alarm((row->seconds ? row->seconds : ROW_SECONDS) * patience());
         row->run();
         fflush(stdout);
         _exit(0);
@@ -117,9 +141,18 @@ static const char *row_cannot_run(const struct row *row)
         return "not in this mode";
     if (settings.is_real && (row->needs & NEED_FAULTS))
         return "needs a fault plan";
+    if (settings.is_real && row->limit)
+        return "needs a box with a limit";
     if (!settings.create && granter == mapper && (row->needs & NEED_GUEST))
         return "needs another domain that grants";
+    if (settings.has_guest && (row->needs & NEED_EVENTS))
+        return "needs event channels of the granter";
     return NULL;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 static bool row_run(const struct row *row)
@@ -128,6 +161,8 @@ static bool row_run(const struct row *row)
     char command[256];
     bool is_good;
 
+    if (!settings.is_real && !is_same(row->limit, settings.limit))
+        return true;
     if (reason) {
         printf("skip %s %s\n", row->id, reason);
         return true;
@@ -187,7 +222,8 @@ int main(int argc, char **argv)
         { "list", no_argument, NULL, 'l' },          { "mode", required_argument, NULL, 'm' },
         { "granter", required_argument, NULL, 'g' }, { "create", required_argument, NULL, 'c' },
         { "destroy", required_argument, NULL, 'd' }, { "after", required_argument, NULL, 'a' },
-        { "real", no_argument, NULL, 'r' },          { NULL, 0, NULL, 0 },
+        { "limit", required_argument, NULL, 'L' },   { "real", no_argument, NULL, 'r' },
+        { "guest", required_argument, NULL, 'G' },   { NULL, 0, NULL, 0 },
     };
     int option;
 
@@ -213,8 +249,15 @@ int main(int argc, char **argv)
         case 'a':
             settings.after = optarg;
             break;
+        case 'L':
+            settings.limit = optarg;
+            break;
         case 'r':
             settings.is_real = true;
+            break;
+        case 'G':
+            settings.has_guest = true;
+            granter_is_guest(optarg);
             break;
         default:
             return 2;

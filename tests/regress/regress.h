@@ -19,6 +19,8 @@
 #ifndef TESTS_REGRESS_REGRESS_H
 #define TESTS_REGRESS_REGRESS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +29,7 @@
 #include <sys/types.h>
 
 #include <xenevtchn.h>
+#include <xenforeignmemory.h>
 #include <xengnttab.h>
 
 #define PAGE 4096u /* of a grant, whatever the system's page is */
@@ -43,6 +46,7 @@
 #define NEED_FAULTS 1u /* a fault plan: a box */
 #define NEED_GUEST 2u /* a granter that is another domain than the mapper */
 #define NEED_AIO 4u /* libaio on mapped pages */
+#define NEED_EVENTS 8u /* event channels of the granter's, at our hand */
 
 struct row {
     const char *id; /* of the catalogue */
@@ -51,6 +55,7 @@ struct row {
     unsigned needs;
     void (*run)(void);
     unsigned seconds; /* 0: ROW_SECONDS */
+    const char *limit; /* that the box has to have: `xenbox up --limit`; NULL: any box */
 };
 
 #define ROW_SECONDS 20
@@ -73,6 +78,20 @@ xenevtchn_handle *granter_events(void);
 xengnttab_handle *mapper_tab(void);
 xenevtchn_handle *mapper_events(void);
 
+/* The same the other way round. */
+xengntshr_handle *mapper_share(void);
+xengnttab_handle *granter_tab(void);
+
+/*
+ * Pages that the granter shares with a domain, as xengntshr_share_pages() returns them, and their end. All rows share by
+ * these: the pages may be those of a guest (granter.c).
+ */
+void *pages_share(xengntshr_handle *shr, uint32_t to, uint32_t count, uint32_t *refs, int is_writable);
+int pages_unshare(xengntshr_handle *shr, void *pages, uint32_t count);
+
+/* The granter is a guest from here on, in which `xencheck peer` serves in this folder of the store. */
+void granter_is_guest(const char *folder);
+
 /* The next pending port of the handle, unmasked again, or -1 after `ms`. */
 int event_wait(xenevtchn_handle *handle, int ms);
 
@@ -84,12 +103,32 @@ void page_fill(void *page, uint32_t seed);
 int page_differs(const void *page, uint32_t seed);
 
 /*
- * What the granter's entry says of the use that is made of it. The first call maps the grant table, as the mapper's
- * toolstack would: two ends in two domains are needed.
+ * The granter's table, mapped as the mapper's toolstack would: two ends in two domains are needed. How many frames it
+ * may have; some of them (NULL: errno says why); an entry, to be read and written as its domain may.
  */
+struct grant_entry_v1;
+size_t table_frames(void);
+xenforeignmemory_resource_handle *table_map(unsigned long frame, unsigned long frames, void **address);
+int table_unmap(xenforeignmemory_resource_handle *table);
+volatile struct grant_entry_v1 *granter_entry(uint32_t ref);
+
+/* What the granter's entry says of the use that is made of it. */
 #define IS_READ 1u
 #define IS_WRITTEN 2u
 unsigned grant_in_use(uint32_t ref);
+
+/*
+ * A thread that reads the beginning of a page again and again until it is away, and then ends. Has it seen the secret,
+ * which the owner writes there when it has the page back?
+ */
+#define SECRET 0x5ec2e7005ec2e700u
+struct watcher {
+    pthread_t id;
+    const volatile uint64_t *word;
+    atomic_bool is_looking, has_seen;
+};
+void watch_start(struct watcher *watcher, const void *page);
+bool watch_end(struct watcher *watcher);
 
 /* Copies from a grant; the status of that, or less than -1000 when the call failed. */
 int grant_read(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length);
@@ -97,7 +136,7 @@ int grant_read(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length
 /* Waits for the children that the row forked; false when one failed. */
 bool children_succeed(unsigned count);
 
-extern const struct row rows_entry[], rows_hypervisor[], rows_mapping[], rows_pins[], rows_threads[], rows_views[],
-    rows_io[];
+extern const struct row rows_calls[], rows_ends[], rows_entry[], rows_hypervisor[], rows_limits[],
+    rows_mapping[], rows_pins[], rows_threads[], rows_views[], rows_io[];
 
 #endif

@@ -10,12 +10,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
-#include <xenforeignmemory.h>
 #include <xen/xen.h>
 #include <xen/grant_table.h>
-#include <xen/memory.h>
 
 #include "tests/regress/regress.h"
 
@@ -24,57 +23,28 @@
 #define COPIES 5000 /* while another thread changes the entry */
 #define FRAMES_ONCE 32u /* of a table: what was once the most in a call */
 
-static xenforeignmemory_handle *memory;
-
-static xenforeignmemory_resource_handle *table_map(unsigned long frame, unsigned long frames, void **address)
+/*
+ * A domain that has never granted anything, as a real one is only before its first program runs: each operation on its
+ * grants is refused, and then it can grant as any other.
+ */
+static void b04_a_domain_without_grants_is_refused(void)
 {
-    *address = NULL;
-    return xenforeignmemory_map_resource(memory, (domid_t)granter, XENMEM_resource_grant_table,
-                                         XENMEM_resource_grant_table_id_shared, frame, frames, address, RW,
-                                         0);
-}
+    static const uint32_t refs[] = { 8, 9, 511, 512, 0x7fffffff, 0xffffffff };
+    xengnttab_handle *tab = mapper_tab();
+    uint32_t ref;
+    char bytes[16];
+    void *page, *mapped;
 
-static size_t table_frames(void)
-{
-    size_t bytes = 0;
-
-    mapper_tab(); /* puts us into the mapper's domain */
-    memory = xenforeignmemory_open(NULL, 0);
-    CHECK(memory, "no handle for foreign memory");
-    CHECK(xenforeignmemory_resource_size(memory, (domid_t)granter, XENMEM_resource_grant_table,
-                                         XENMEM_resource_grant_table_id_shared, &bytes) == 0,
-          "errno %d", errno);
-    return bytes / PAGE;
-}
-
-static volatile grant_entry_v1_t *granters_entries(void)
-{
-    void *address;
-
-    CHECK(table_frames() > 0, "the granter has no table");
-    CHECK(table_map(0, 1, &address), "the granter's table cannot be mapped, errno %d", errno);
-    return address;
-}
-
-unsigned grant_in_use(uint32_t ref)
-{
-    static volatile grant_entry_v1_t *entries;
-    uint16_t flags;
-
-    if (!entries)
-        entries = granters_entries();
-    flags = entries[ref].flags;
-    return (flags & GTF_reading ? IS_READ : 0) | (flags & GTF_writing ? IS_WRITTEN : 0);
-}
-
-int grant_read(xengnttab_handle *tab, uint32_t ref, void *bytes, uint16_t length)
-{
-    xengnttab_grant_copy_segment_t segment = { .len = length, .flags = GNTCOPY_source_gref, .status = 1 };
-
-    segment.source.foreign.ref = ref;
-    segment.source.foreign.domid = (domid_t)granter;
-    segment.dest.virt = bytes;
-    return xengnttab_grant_copy(tab, 1, &segment) == 0 ? segment.status : -1000 - errno;
+    for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
+        CHECK(!xengnttab_map_grant_ref(tab, granter, refs[i], PROT_READ), "ref %u is mapped", refs[i]);
+        CHECK(errno == EINVAL, "errno %d", errno);
+        CHECK(grant_read(tab, refs[i], bytes, sizeof(bytes)) < GNTST_okay, "ref %u is copied", refs[i]);
+    }
+    row_check("after the refusals");
+    page = pages_share(granter_share(), mapper, 1, &ref, 1);
+    CHECK(page, "it cannot grant");
+    mapped = xengnttab_map_grant_ref(tab, granter, ref, RW);
+    CHECK(mapped && xengnttab_unmap(tab, mapped, 1) == 0, "what it grants cannot be mapped");
 }
 
 /* What is mapped twice is in use until both are gone, whatever becomes of it meanwhile. */
@@ -83,7 +53,7 @@ static void b05_in_use_until_the_last_unmap(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t ref, others[8];
-    char *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1), *other, *first, *second;
+    char *page = pages_share(shr, mapper, 1, &ref, 1), *other, *first, *second;
 
     CHECK(page, "nothing is shared");
     page_fill(page, 5);
@@ -92,8 +62,8 @@ static void b05_in_use_until_the_last_unmap(void)
     CHECK(first && second, "it cannot be mapped twice");
     CHECK(xengnttab_unmap(tab, first, 1) == 0, "unmap");
     row_check("after the first of two unmaps");
-    CHECK(xengntshr_unshare(shr, page, 1) == 0, "unshare");
-    other = xengntshr_share_pages(shr, mapper, 8, others, 1);
+    CHECK(pages_unshare(shr, page, 1) == 0, "unshare");
+    other = pages_share(shr, mapper, 8, others, 1);
     CHECK(other, "nothing more can be shared");
     for (unsigned i = 0; i < 8; i++)
         page_fill(other + i * PAGE, 100 + i);
@@ -111,19 +81,20 @@ static void b28_copy_from_a_pinned_entry(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t refs[2], frame;
-    char *pages = xengntshr_share_pages(shr, mapper, 2, refs, 1), *mapped, bytes[16];
-    volatile grant_entry_v1_t *entries = granters_entries();
+    char *pages = pages_share(shr, mapper, 2, refs, 1), *mapped, bytes[16];
+    volatile grant_entry_v1_t *entry;
     int status;
 
     CHECK(pages, "nothing is shared");
+    entry = granter_entry(refs[0]);
     memset(pages, 'a', PAGE);
     memset(pages + PAGE, 'b', PAGE);
     mapped = xengnttab_map_grant_ref(tab, granter, refs[0], RW);
     CHECK(mapped, "map");
-    frame = entries[refs[0]].frame;
-    entries[refs[0]].frame = entries[refs[1]].frame;
+    frame = entry->frame;
+    entry->frame = granter_entry(refs[1])->frame;
     status = grant_read(tab, refs[0], bytes, sizeof(bytes));
-    entries[refs[0]].frame = frame;
+    entry->frame = frame;
     CHECK(status != GNTST_okay || bytes[0] == 'a',
           "the copy is of another page than the one that is pinned: '%c'", bytes[0]);
     CHECK(mapped[0] == 'a', "the mapping has changed");
@@ -139,19 +110,20 @@ static void b31_only_access_grants_are_mapped(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t ref;
-    void *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1), *mapped;
-    volatile grant_entry_v1_t *entries = granters_entries();
+    void *page = pages_share(shr, mapper, 1, &ref, 1), *mapped;
+    volatile grant_entry_v1_t *entry;
     char bytes[16];
 
     CHECK(page, "nothing is shared");
+    entry = granter_entry(ref);
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        uint16_t flags = entries[ref].flags;
+        uint16_t flags = entry->flags;
         int status;
 
-        entries[ref].flags = (uint16_t)((flags & ~GTF_type_mask) | types[i]);
+        entry->flags = (uint16_t)((flags & ~GTF_type_mask) | types[i]);
         mapped = xengnttab_map_grant_ref(tab, granter, ref, RW);
         status = grant_read(tab, ref, bytes, sizeof(bytes));
-        entries[ref].flags = flags;
+        entry->flags = flags;
         CHECK(!mapped, "an entry of type %u was mapped", types[i]);
         CHECK(status != GNTST_okay, "an entry of type %u was copied", types[i]);
     }
@@ -170,7 +142,7 @@ static void b39_pins_are_counted_to_the_end(void)
     unsigned count = 0;
     uint32_t ref;
 
-    CHECK(xengntshr_share_pages(shr, mapper, 1, &ref, 0), "nothing is shared");
+    CHECK(pages_share(shr, mapper, 1, &ref, 0), "nothing is shared");
     while (count < MAPS_MAX && (mapped[count] = xengnttab_map_grant_ref(tab, granter, ref, PROT_READ)))
         count++;
     CHECK(count > 0 && count <= MAPS_XEN, "%u mappings of one page", count);
@@ -212,21 +184,20 @@ static void b35_one_snapshot_of_an_entry(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t refs[3], flags, neighbours[2];
-    uint8_t *pages = xengntshr_share_pages(shr, mapper, 3, refs, 1);
-    volatile grant_entry_v1_t *entries = granters_entries();
+    uint8_t *pages = pages_share(shr, mapper, 3, refs, 1);
     volatile uint32_t *word;
     struct toggled toggled = { .is_spoilt = false };
     static uint8_t bytes[16] = { 'x' };
     pthread_t thread;
 
     CHECK(pages, "nothing is shared");
-    word = (volatile uint32_t *)&entries[refs[1]];
+    word = (volatile uint32_t *)granter_entry(refs[1]);
     flags = *word & UINT16_MAX;
     toggled.word = word;
     toggled.ours_readonly = *word | GTF_readonly;
     toggled.others_writable = flags | (granter << 16);
     for (int i = 0; i < 2; i++)
-        neighbours[i] = *(volatile uint32_t *)&entries[refs[2 * i]];
+        neighbours[i] = *(volatile uint32_t *)granter_entry(refs[2 * i]);
     CHECK(pthread_create(&thread, NULL, toggle, &toggled) == 0, "no thread");
     while (toggled.rounds == 0)
         sched_yield();
@@ -243,7 +214,7 @@ static void b35_one_snapshot_of_an_entry(void)
     pthread_join(thread, NULL);
     CHECK(pages[PAGE] == 0 && !toggled.is_spoilt, "something was written");
     for (int i = 0; i < 2; i++)
-        CHECK(*(volatile uint32_t *)&entries[refs[2 * i]] == neighbours[i], "a neighbour has changed");
+        CHECK(*(volatile uint32_t *)granter_entry(refs[2 * i]) == neighbours[i], "a neighbour has changed");
     __atomic_store_n(word, flags | (mapper << 16), __ATOMIC_SEQ_CST);
     CHECK(grant_read(tab, refs[1], bytes, 16) == GNTST_okay, "the grant cannot be used any more");
     row_check("at the end");
@@ -262,12 +233,12 @@ static void b43_tables_are_mapped_whole(void)
     CHECK(half, "the second half: errno %d", errno);
     CHECK(memcmp(address + frames / 2 * PAGE, second, (frames - frames / 2) * PAGE) == 0,
           "they are not the same");
-    CHECK(xenforeignmemory_unmap_resource(memory, half) == 0 &&
-              xenforeignmemory_unmap_resource(memory, whole) == 0,
-          "unmap");
+    CHECK(table_unmap(half) == 0 && table_unmap(whole) == 0, "unmap");
 }
 
 const struct row rows_entry[] = {
+    { "B04", "a domain that has granted nothing is refused cleanly", IN_ALL, NEED_GUEST | NEED_FAULTS,
+      b04_a_domain_without_grants_is_refused, 0 },
     { "B05", "what is mapped twice is in use until both are gone", IN_ALL, NEED_GUEST,
       b05_in_use_until_the_last_unmap, 0 },
     { "B28", "a copy by a pinned entry is of the page that was pinned", IN_ALL, NEED_GUEST,

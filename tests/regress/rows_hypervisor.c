@@ -25,7 +25,7 @@ static void b34_refused_map_leaves_no_bits(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t ref;
-    void *page = xengntshr_share_pages(shr, mapper, 1, &ref, 0), *mapped;
+    void *page = pages_share(shr, mapper, 1, &ref, 0), *mapped;
 
     CHECK(page, "nothing is shared");
     CHECK(!xengnttab_map_grant_ref(tab, granter, ref, RW), "a read-only grant was mapped writable");
@@ -49,8 +49,8 @@ static void b36_copies_keep_to_the_grant(void)
     xengnttab_handle *tab = mapper_tab();
     uint32_t ref, readonly;
     static uint8_t local[65536];
-    uint8_t *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1);
-    uint8_t *readonly_page = xengntshr_share_pages(shr, mapper, 1, &readonly, 0);
+    uint8_t *page = pages_share(shr, mapper, 1, &ref, 1);
+    uint8_t *readonly_page = pages_share(shr, mapper, 1, &readonly, 0);
     xengnttab_grant_copy_segment_t segment;
 
     CHECK(page && readonly_page, "nothing is shared");
@@ -99,9 +99,9 @@ static void b20_failures_have_defined_statuses(void)
     xengnttab_handle *tab = mapper_tab();
     uint32_t ref, others, readonly;
     char local[16] = "x";
-    void *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1);
-    void *others_page = xengntshr_share_pages(shr, granter, 1, &others, 1);
-    void *readonly_page = xengntshr_share_pages(shr, mapper, 1, &readonly, 0);
+    void *page = pages_share(shr, mapper, 1, &ref, 1);
+    void *others_page = pages_share(shr, granter, 1, &others, 1);
+    void *readonly_page = pages_share(shr, mapper, 1, &readonly, 0);
     xengnttab_grant_copy_segment_t segments[5];
 
     CHECK(page && others_page && readonly_page, "nothing is shared");
@@ -131,7 +131,7 @@ static void b21_each_element_has_a_status(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab = mapper_tab();
     uint32_t refs[SEGMENTS];
-    uint8_t *pages = xengntshr_share_pages(shr, mapper, SEGMENTS, refs, 1);
+    uint8_t *pages = pages_share(shr, mapper, SEGMENTS, refs, 1);
 
     CHECK(pages, "nothing is shared");
     for (unsigned bad = 0; bad < 1u << SEGMENTS; bad++) {

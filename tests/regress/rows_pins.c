@@ -25,7 +25,7 @@ static struct mixed mixed_open(int is_writable)
 {
     struct mixed mixed = { .shr = granter_share() };
 
-    mixed.page = xengntshr_share_pages(mixed.shr, mapper, 1, &mixed.ref, is_writable);
+    mixed.page = pages_share(mixed.shr, mapper, 1, &mixed.ref, is_writable);
     CHECK(mixed.page, "nothing is shared");
     page_fill(mixed.page, 8);
     mixed.tab = mapper_tab();
@@ -53,8 +53,8 @@ static void check_page_is_kept(struct mixed *mixed, const uint8_t *mapped)
     uint32_t refs[8];
     uint8_t *others;
 
-    CHECK(xengntshr_unshare(mixed->shr, mixed->page, 1) == 0, "unshare");
-    others = xengntshr_share_pages(mixed->shr, mapper, 8, refs, 1);
+    CHECK(pages_unshare(mixed->shr, mixed->page, 1) == 0, "unshare");
+    others = pages_share(mixed->shr, mapper, 8, refs, 1);
     CHECK(others, "nothing more can be shared");
     for (uint32_t i = 0; i < 8; i++)
         page_fill(others + i * PAGE, 100 + i);
@@ -135,7 +135,7 @@ static void b11_a_refused_unmap_is_not_finished(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tab;
     uint32_t refs[BATCH];
-    uint8_t *pages = xengntshr_share_pages(shr, mapper, BATCH, refs, 1), *mapped;
+    uint8_t *pages = pages_share(shr, mapper, BATCH, refs, 1), *mapped;
 
     CHECK(pages, "nothing is shared");
     for (int k = 0; k < BATCH; k++) {
@@ -229,7 +229,7 @@ static void b32_a_page_of_our_own_is_as_before(void)
                   memcmp(bytes, mixed.page, sizeof(bytes)) == 0,
               "the grant cannot be used any more");
     }
-    CHECK(xengntshr_unshare(mixed.shr, mixed.page, 1) == 0, "unshare");
+    CHECK(pages_unshare(mixed.shr, mixed.page, 1) == 0, "unshare");
     row_check("at the end");
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,7 +55,7 @@ static void b13_a_record_is_given_out_once(void)
     xengntshr_handle *shr = granter_share();
     xengnttab_handle *tabs[2] = { mapper_tab(), mapper_tab() };
     uint32_t refs[THREADS * EACH];
-    uint8_t *pages = xengntshr_share_pages(shr, mapper, THREADS * EACH, refs, 1);
+    uint8_t *pages = pages_share(shr, mapper, THREADS * EACH, refs, 1);
     struct worker workers[THREADS];
 
     CHECK(pages, "nothing is shared");
@@ -131,7 +132,7 @@ static void b16_a_page_in_use_is_not_freed(void)
     CHECK(pthread_create(&mapping, NULL, map_again, &mapped) == 0, "no thread");
     for (uint64_t round = 1; round <= REUSES; round++) {
         uint32_t ref, others[4];
-        uint8_t *page = xengntshr_share_pages(shr, mapper, 1, &ref, 1), *secrets;
+        uint8_t *page = pages_share(shr, mapper, 1, &ref, 1), *secrets;
 
         CHECK(page, "round %d: nothing is shared", (int)round);
         memset(page, 'a', PAGE);
@@ -139,12 +140,12 @@ static void b16_a_page_in_use_is_not_freed(void)
         usleep(1000);
         mapped.turn = 0; /* it would fail, and say so */
         memset(page, 'b', PAGE);
-        CHECK(xengntshr_unshare(shr, page, 1) == 0, "unshare");
-        secrets = xengntshr_share_pages(shr, granter, 4, others, 1);
+        CHECK(pages_unshare(shr, page, 1) == 0, "unshare");
+        secrets = pages_share(shr, granter, 4, others, 1);
         CHECK(secrets, "round %d: no more pages", (int)round);
         memset(secrets, 'S', 4 * PAGE);
         usleep(2000);
-        CHECK(xengntshr_unshare(shr, secrets, 4) == 0, "unshare");
+        CHECK(pages_unshare(shr, secrets, 4) == 0, "unshare");
         copied.turn = 0;
     }
     copied.has_ended = mapped.has_ended = true;
@@ -167,19 +168,19 @@ static void *map_first(void *arg)
     return NULL;
 }
 
-/* Two threads map one page at the same time: what either gets it can use, however far the other is. */
-static void b33_a_mapping_can_be_used_at_once(void)
+/* Two threads map one page at the same time, and the first one is held up as the plan says when it has pinned it. */
+static void map_beside(const char *plan)
 {
     xengntshr_handle *shr = granter_share();
     struct first_map first;
     xengnttab_handle *tab = mapper_tab();
-    uint8_t *page = xengntshr_share_pages(shr, mapper, 1, &first.ref, 1), *second;
+    uint8_t *page = pages_share(shr, mapper, 1, &first.ref, 1), *second;
     pthread_t id;
 
     CHECK(page, "nothing is shared");
     page_fill(page, 33);
     CHECK(grant_in_use(first.ref) == 0, "it is in use before all");
-    faults_set("show:1=delay/300000");
+    faults_set("%s", plan);
     first.tab = mapper_tab();
     faults_set(NULL);
     CHECK(pthread_create(&id, NULL, map_first, &first) == 0, "no thread");
@@ -196,6 +197,64 @@ static void b33_a_mapping_can_be_used_at_once(void)
     row_check("at the end");
 }
 
+/* What either of two threads gets it can use, however far the other is. */
+static void b33_a_mapping_can_be_used_at_once(void)
+{
+    map_beside("show:1=delay/300000");
+    map_beside("map-user:1=late/300000");
+}
+
+#define WATCHERS 3
+
+/* Maps the page for threads that look at it, and unmaps it under them. */
+static void map_for_watchers(uint32_t ref, int ready)
+{
+    struct watcher watchers[WATCHERS];
+    xengnttab_handle *tab;
+    bool has_seen = false;
+    void *mapped;
+
+    faults_set("notify:*=delay/100000");
+    tab = mapper_tab();
+    mapped = xengnttab_map_grant_ref(tab, granter, ref, PROT_READ);
+    CHECK(mapped, "map");
+    for (int i = 0; i < WATCHERS; i++)
+        watch_start(&watchers[i], mapped);
+    CHECK(write(ready, "x", 1) == 1, "a pipe");
+    CHECK(xengnttab_unmap(tab, mapped, 1) == 0, "unmap");
+    for (int i = 0; i < WATCHERS; i++)
+        has_seen |= watch_end(&watchers[i]);
+    _exit(has_seen);
+}
+
+/* When the entry says that a page is in use no more, no thread of the mapper has a way to it, however it got there. */
+static void b42_out_of_use_is_out_of_sight(void)
+{
+    xengntshr_handle *shr = granter_share();
+    uint32_t ref;
+    uint64_t *page = pages_share(shr, mapper, 1, &ref, 1);
+
+    CHECK(page, "nothing is shared");
+    for (int round = 0; round < 3; round++) {
+        int ready[2];
+        char byte;
+
+        *page = 0;
+        CHECK(grant_in_use(ref) == 0, "it is in use before all");
+        CHECK(pipe(ready) == 0, "a pipe");
+        if (fork() == 0)
+            map_for_watchers(ref, ready[1]);
+        close(ready[1]);
+        CHECK(read(ready[0], &byte, 1) == 1, "the child did not map");
+        close(ready[0]);
+        while (grant_in_use(ref))
+            sched_yield();
+        __atomic_store_n(page, SECRET, __ATOMIC_SEQ_CST);
+        CHECK(children_succeed(1), "a thread of the mapper sees what the owner keeps in the page now");
+        row_check("after a round");
+    }
+}
+
 const struct row rows_threads[] = {
     { "B13", "a map record is one mapping's at a time", IN_ALL, NEED_GUEST, b13_a_record_is_given_out_once,
       0 },
@@ -203,5 +262,7 @@ const struct row rows_threads[] = {
       b16_a_page_in_use_is_not_freed, 0 },
     { "B33", "a mapping can be used when the call returns", IN_ALL, NEED_GUEST | NEED_FAULTS,
       b33_a_mapping_can_be_used_at_once, 0 },
+    { "B42", "a page that is not in use is in no thread's sight", IN_ALL, NEED_GUEST,
+      b42_out_of_use_is_out_of_sight, 0 },
     { 0 },
 };

@@ -53,7 +53,7 @@ static void ends_open(struct ends *ends, const char *engine)
     ends->shr = granter_share();
     ends->tab = mapper_tab();
     ends->file = file_open();
-    ends->pages = xengntshr_share_pages(ends->shr, mapper, PAGES, ends->ref, 1);
+    ends->pages = pages_share(ends->shr, mapper, PAGES, ends->ref, 1);
     CHECK(ends->pages, "share");
     for (uint32_t i = 0; i < PAGES; i++)
         page_fill(ends->pages + i * PAGE, i);

@@ -4,7 +4,8 @@
  *
  * Each operation maps a random scatter of granted pages, moves 512 bytes to 2 MiB between them and a file by libaio
  * or io_uring, direct or through the page cache, in one piece or in pieces of some sectors, and unmaps: after the
- * completion, or with --early while the request is in flight. Then the owner looks at its pages, byte by byte, also
+ * completion, or with --early while the request is in flight: by the library or by munmap(2), as a whole or in parts,
+ * and sometimes the same pages are mapped again before it is over. Then the owner looks at its pages, byte by byte, also
  * at those that the request must not touch. A request may come back short, or with an error if one was ordered by
  * --may-fail.
  *
@@ -65,7 +66,7 @@ struct operation {
     uint32_t page[POOL]; /* of the pool, in the order of the mapping */
     bool is_read; /* from the file into the pages */
     bool is_uring, is_direct, is_early, is_readonly;
-    uint8_t *mapped;
+    uint8_t *mapped, *again; /* where it is mapped, and for the second time under the request; NULL */
     struct iovec piece[PIECES];
     unsigned pieces;
 };
@@ -178,22 +179,48 @@ static void operation_prepare(struct operation *op)
         fail(op, "the file cannot be written: %s", strerror(errno));
 }
 
-static void operation_map(struct operation *op)
+static uint8_t *pages_map(const struct operation *op)
 {
     uint32_t refs[POOL];
+    uint8_t *mapped;
 
     for (unsigned i = 0; i < op->pages; i++)
         refs[i] = storm.ref[op->page[i]];
-    op->mapped = xengnttab_map_domain_grant_refs(storm.tab, op->pages, settings.granter, refs,
-                                                 op->is_readonly ? PROT_READ : PROT_READ | PROT_WRITE);
-    if (!op->mapped)
+    mapped = xengnttab_map_domain_grant_refs(storm.tab, op->pages, settings.granter, refs,
+                                             op->is_readonly ? PROT_READ : PROT_READ | PROT_WRITE);
+    if (!mapped)
         fail(op, "%u pages are not mapped: %s", op->pages, strerror(errno));
+    return mapped;
 }
 
-static void operation_unmap(struct operation *op)
+static void pages_unmap(const struct operation *op, uint8_t *mapped)
 {
-    if (xengnttab_unmap(storm.tab, op->mapped, op->pages) < 0)
+    if (xengnttab_unmap(storm.tab, mapped, op->pages) < 0)
         fail(op, "%u pages are not unmapped: %s", op->pages, strerror(errno));
+}
+
+static void pages_munmap(const struct operation *op, unsigned first, unsigned pages)
+{
+    if (munmap(op->mapped + first * PAGE, pages * PAGE) < 0)
+        fail(op, "munmap: %s", strerror(errno));
+}
+
+/* Under the request. */
+static void operation_take_away(struct operation *op)
+{
+    unsigned first = random_below(op->pages);
+
+    switch (random_below(4)) {
+    case 0:
+        pages_munmap(op, 0, op->pages);
+        break;
+    case 1:
+        pages_munmap(op, first, 1 + random_below(op->pages - first));
+        /* fall through */
+    default:
+        pages_unmap(op, op->mapped);
+    }
+    op->again = random_below(2) ? pages_map(op) : NULL;
 }
 
 static void submit_aio(struct operation *op, struct iocb *iocb, int fd)
@@ -271,10 +298,12 @@ static size_t operation_run(struct operation *op)
     else
         submit_aio(op, &iocb, fd);
     if (op->is_early)
-        operation_unmap(op);
+        operation_take_away(op);
     result = op->is_uring ? wait_uring(op) : wait_aio(op, &iocb);
     if (!op->is_early)
-        operation_unmap(op);
+        pages_unmap(op, op->mapped);
+    if (op->again)
+        pages_unmap(op, op->again);
     if (result < 0 && settings.may_fail)
         return 0;
     if (result < 0)
@@ -417,7 +446,7 @@ int main(int argc, char **argv)
         op = (struct operation){ .number = i };
         operation_choose(&op);
         operation_prepare(&op);
-        operation_map(&op);
+        op.mapped = pages_map(&op);
         operation_cut(&op);
         moved = operation_run(&op);
         operation_check(&op, moved);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,11 @@ static void parse(struct faults *faults, const char *text)
 
     if (faults_parse(faults, text, &bad) < 0)
         fail_msg("%s: not understood: %s", text, bad);
+}
+
+static long elapsed_us(const struct timespec *from, const struct timespec *to)
+{
+    return (to->tv_sec - from->tv_sec) * 1000000 + (to->tv_nsec - from->tv_nsec) / 1000;
 }
 
 static void test_no_plan_is_no_fault(void **state)
@@ -58,6 +64,25 @@ static void test_actions(void **state)
     assert_true(faults_next(&faults, FAULT_UNMAP_USER).other_form);
     assert_int_equal(faults_next(&faults, FAULT_ENTRY).frame, UINT32_MAX);
     assert_false(faults_next(&faults, FAULT_P2M).has_status);
+}
+
+/* Before the step, after it, and memory that is refused. */
+static void test_time_and_memory(void **state)
+{
+    struct timespec from, between, to;
+    struct faults faults;
+    struct fault fault;
+
+    parse(&faults, "map-user:1=delay/20000;map-user:1=late/30000;memory:2=status/-12");
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    fault = faults_next(&faults, FAULT_MAP_USER);
+    clock_gettime(CLOCK_MONOTONIC, &between);
+    fault_end(&fault);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    assert_true(elapsed_us(&from, &between) >= 20000);
+    assert_true(elapsed_us(&between, &to) >= 30000);
+    assert_false(faults_next(&faults, FAULT_MEMORY).has_status);
+    assert_int_equal(faults_next(&faults, FAULT_MEMORY).status, -12);
 }
 
 static void test_chance_follows_the_seed(void **state)
@@ -107,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_no_plan_is_no_fault),
         cmocka_unit_test(test_steps_count_for_themselves),
         cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_time_and_memory),
         cmocka_unit_test(test_chance_follows_the_seed),
         cmocka_unit_test(test_nonsense_is_refused),
     };

@@ -104,15 +104,26 @@ static size_t count_grant_frames(const struct xb_domain *domain)
     return (domain->ref_top + REFS_PER_FRAME - 1) / REFS_PER_FRAME;
 }
 
-/* Maptrack chunks of a domain's connections; of all with XB_DOMID_NONE. */
-static size_t count_chunks(const struct xb_tables *tables, uint16_t domid)
+/* Maptrack chunks of all connections. */
+static size_t count_chunks(const struct xb_tables *tables)
 {
     size_t count = 0;
 
     for (uint32_t i = 0; i < tables->conn_top && i < XB_MAX_CONNS; i++)
-        if (tables->conn[i].id && (domid == XB_DOMID_NONE || tables->conn[i].domid == domid))
+        if (tables->conn[i].id)
             count += tables->conn[i].chunks;
     return count;
+}
+
+/* Frames' worth of map records that a domain has in use. */
+static size_t count_maptrack_frames(const struct xb_tables *tables, uint16_t domid)
+{
+    size_t records = 0;
+
+    for (uint32_t i = 0; i < tables->conn_top && i < XB_MAX_CONNS; i++)
+        if (tables->conn[i].id && tables->conn[i].domid == domid)
+            records += tables->conn[i].records;
+    return (records + XB_CHUNK_MAPS - 1) / XB_CHUNK_MAPS;
 }
 
 static size_t count_shared(const struct xb_domain *domain)
@@ -138,9 +149,10 @@ static json_t *dump_domain(const struct xb_tables *tables, uint16_t domid)
                      (int)domain->max_pages, "damaged_pages", (int)domain->damage, "limits", "grants",
                      use_of(json_array_size(grants), limits->grant_frames * REFS_PER_FRAME), "grant_frames",
                      use_of(count_grant_frames(domain), limits->grant_frames), "maptrack_frames",
-                     use_of_optional(count_chunks(tables, domid), limits->maptrack_frames), "event_channels",
-                     use_of(json_array_size(ports), limits->event_channels), "gntalloc_pages",
-                     use_of(count_shared(domain), limits->gntalloc_pages), "grants", grants, "ports", ports);
+                     use_of_optional(count_maptrack_frames(tables, domid), limits->maptrack_frames),
+                     "event_channels", use_of(json_array_size(ports), limits->event_channels),
+                     "gntalloc_pages", use_of(count_shared(domain), limits->gntalloc_pages), "grants", grants,
+                     "ports", ports);
 }
 
 static const char *const map_names[] = {
@@ -196,12 +208,11 @@ json_t *dump_tables(const struct xb_tables *tables)
     for (uint32_t i = 0; i < XB_MAX_CONNS; i++)
         if (tables->conn[i].id)
             json_array_append_new(conns, dump_conn(tables, &tables->conn[i]));
-    return json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mode",
-                     mode_name(tables->mode), "mapping", tables->flags & XB_BOX_STRICT ? "strict" : "fast",
-                     "punish", !!(tables->flags & XB_BOX_PUNISH), "limits", "domains",
-                     use_of(json_array_size(domains), XB_MAX_DOMAINS), "frames",
-                     use_of(frames, XB_MAX_FRAMES), "maptrack_frames",
-                     use_of(count_chunks(tables, XB_DOMID_NONE), XB_MAX_CHUNKS), "connections",
-                     use_of(json_array_size(conns), XB_MAX_CONNS), "pages_per_map_call",
-                     (int)tables->limits.gntdev_pages, "domains", domains, "connections", conns);
+    return json_pack(
+        "{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o, s:i}, s:o, s:o}", "mode", mode_name(tables->mode), "mapping",
+        tables->flags & XB_BOX_STRICT ? "strict" : "fast", "punish", !!(tables->flags & XB_BOX_PUNISH),
+        "limits", "domains", use_of(json_array_size(domains), XB_MAX_DOMAINS), "frames",
+        use_of(frames, XB_MAX_FRAMES), "maptrack_frames", use_of(count_chunks(tables), XB_MAX_CHUNKS),
+        "connections", use_of(json_array_size(conns), XB_MAX_CONNS), "pages_per_map_call",
+        (int)tables->limits.gntdev_pages, "domains", domains, "connections", conns);
 }

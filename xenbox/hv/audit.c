@@ -69,11 +69,23 @@ static bool domain_is_there(const struct xb_tables *tables, uint32_t domid)
     return domid < XB_MAX_DOMAINS && atomic_load(&tables->domain[domid].state) != XB_DOMAIN_FREE;
 }
 
+static uint32_t io_refs_of(const struct xb_map *map)
+{
+    uint32_t sum = 0;
+
+    for (int kind = 0; kind < XB_IO_KINDS; kind++)
+        sum += atomic_load(&map->io_refs[kind]);
+    return sum;
+}
+
 static int audit_map(struct audit *audit, uint32_t slot, const struct xb_map *map)
 {
     uint32_t state = atomic_load(&map->state), ref = *(const volatile uint32_t *)&map->ref;
     uint16_t domid = *(const volatile uint16_t *)&map->domid;
 
+    if (state == XB_MAP_FREE && io_refs_of(map))
+        return audit_fail(audit, "connection %u: %u requests refer to domain %u ref %u, which is not pinned",
+                          slot, io_refs_of(map), domid, ref);
     if (state == XB_MAP_FREE)
         return 0;
     if (state < XB_MAP_LIVE || state > XB_MAP_STUCK)
@@ -112,6 +124,13 @@ static int audit_conn(struct audit *audit, uint32_t slot)
     return ret;
 }
 
+/* What is pinned has not been freed. */
+static bool is_owned(const struct audit *audit, uint32_t domid, uint32_t frame)
+{
+    return frame != XB_NO_FRAME && frame < audit->frames &&
+           atomic_load(&audit->tables->frame[frame].owner) == XB_OWNER(domid);
+}
+
 static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
 {
     const struct xb_domain *domain = &audit->tables->domain[domid];
@@ -130,11 +149,14 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
                           "domain %u ref %u has %u+%u pins, and %u+%u map records (read-only + writable)",
                           domid, ref, ro, rw, pins.ro, pins.rw);
     if (atomic_load(&active->overrides) != pins.overrides)
-        return audit_fail(audit, "domain %u ref %u counts %u kernel aliases of its own domain, and has %u", domid, ref,
-                          atomic_load(&active->overrides), pins.overrides);
+        return audit_fail(audit, "domain %u ref %u counts %u kernel aliases of its own domain, and has %u",
+                          domid, ref, atomic_load(&active->overrides), pins.overrides);
     if ((word & XB_GRANT_IN_USE) != xb_pins_in_use(ro, rw))
         return audit_fail(audit, "domain %u ref %u: in-use bits %#x do not fit %u+%u pins", domid, ref,
                           (unsigned)(word & XB_GRANT_IN_USE), ro, rw);
+    if ((ro || rw) && !is_owned(audit, domid, atomic_load(&active->frame)))
+        return audit_fail(audit, "domain %u ref %u has %u+%u pins, and frame %u is its page no more", domid,
+                          ref, ro, rw, atomic_load(&active->frame));
     if ((mark & XB_ACTIVE_REPORT) || ((mark & XB_ACTIVE_REVOKE) && !ro && !rw))
         return audit_fail(audit, "domain %u ref %u: the mark %#x was not acted on", domid, ref, mark);
     if ((word & GTF_type_mask) != GTF_permit_access)
@@ -142,8 +164,7 @@ static int audit_entry(struct audit *audit, uint32_t domid, uint32_t ref)
     if (frame != atomic_load(&active->granted))
         return audit_fail(audit, "domain %u ref %u names frame %u, and frame %u was granted", domid, ref,
                           frame, atomic_load(&active->granted));
-    if (frame == XB_NO_FRAME || frame >= audit->frames ||
-        atomic_load(&audit->tables->frame[frame].owner) != XB_OWNER(domid))
+    if (!is_owned(audit, domid, frame))
         return audit_fail(audit, "domain %u ref %u grants frame %u, which is not its own", domid, ref, frame);
     audit->grants[frame]++;
     return 0;

@@ -46,6 +46,7 @@
     BUG(A26, "an unmap with holes misses a page behind each")                                                \
     BUG(A27, "a read-only mapping may ask for a byte to be cleared")                                         \
     BUG(A28, "an unmap is notified before it is done")                                                       \
+    BUG(A30, "what a domain may have mapped is counted for each of its handles")                             \
     BUG(A31, "a page that was set aside is used as a placeholder")                                           \
     BUG(A33, "the mappings of a killed process stay")                                                        \
     BUG(A34, "an unmap in another form than the map drops the pin and leaves the alias")                     \
@@ -56,6 +57,7 @@
     BUG(A39, "the answer \"try again\" is a failure")                                                        \
     BUG(A40, "a page that is still mapped is used again")                                                    \
     BUG(A41, "a copy may reach past the end of a granted page")                                              \
+    BUG(B04, "an operation on grants of a domain that has none yet crashes")                                 \
     BUG(B05, "the in-use bits are cleared by the first of several unmaps")                                   \
     BUG(B08, "an unmap also drops a pin of the other kind")                                                  \
     BUG(B09, "whoever asks for a read-only mapping gets a writable one")                                     \
@@ -76,6 +78,8 @@
     BUG(B36, "a grant copy into a read-only grant is carried out")                                           \
     BUG(B38, "a grant copy of no bytes fails if its other fields are wrong")                                 \
     BUG(B39, "the mappings of a page are counted in one of two counters only")                               \
+    BUG(B41, "map records that lie free in one handle are missing in another")                               \
+    BUG(B42, "the in-use bits are cleared while threads still see the page")                                 \
     BUG(B43, "no more than 32 frames of a grant table can be mapped at once")                                \
     BUG(H01, "an unmap drops pins without a look at who refers to the pages")                                \
     BUG(H03, "an unmap waits until no I/O refers to the pages")                                              \
@@ -84,6 +88,7 @@
     BUG(H06, "there are no page objects for mapped pages: I/O on them fails")                                \
     BUG(H07, "the kernel alias shows the placeholder: there is no override")                                 \
     BUG(H08, "an unmapped page is let go when the first request on it is over")                              \
+    BUG(H09, "the end of a mapping under I/O is said before the I/O is over")                                \
     BUG(H14, "neighbouring pages of a request are taken for adjacent ones")                                  \
     BUG(H15, "a request that came back short keeps its pages")
 

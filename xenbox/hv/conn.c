@@ -230,6 +230,7 @@ static void conn_finish(struct box *box, struct conn *conn)
             memset(box->tables->page[chunk], 0, sizeof(box->tables->page[chunk]));
     }
     atomic_store(&conn->slot->chunks, 0);
+    atomic_store(&conn->slot->records, 0);
     if (conn->scratch)
         frame_release(box, conn->scratch);
     conn->slot->pid = 0;
@@ -314,9 +315,10 @@ void conn_drop_deferred(struct box *box)
 int conn_grow_maptrack(struct box *box, struct conn *conn, uint32_t *chunk)
 {
     uint32_t chunks = conn->chunks, of_domain = 0;
-    uint32_t limit = box->tables->limits.maptrack_frames;
+    uint32_t limit = bug_is_on(box->tables, BUG_B41) ? box->tables->limits.maptrack_frames : 0;
     struct conn *other;
 
+    /* A chunk that has free records is nobody's but its handle's: what is limited is records in use (grant_op.c). */
     LIST_FOREACH (other, &box->conns, link) {
         if (other->id && other->domid == conn->domid)
             of_domain += other->chunks;

@@ -152,12 +152,13 @@ enum xb_alias {
 };
 #define XB_ALIAS(kind, page) ((uint32_t)(kind) << 24 | (uint32_t)(page))
 #define XB_ALIAS_KIND(alias) ((enum xb_alias)((alias) >> 24 & 3))
-#define XB_ALIAS_PAGE(alias) ((alias) & 0xffffffu)
+#define XB_ALIAS_PAGE(alias) ((alias)&0xffffffu)
 #define XB_ALIAS_LOCAL (1u << 26) /* a kernel's alias of a frame of its own domain */
 
 /* p2m values */
 #define XB_P2M_INVALID 0u /* frame 0 is never handed out */
-#define XB_P2M_FOREIGN ((uint64_t)1 << 63) /* a frame of another domain, or one of our own that is mapped as a grant */
+#define XB_P2M_FOREIGN                                                                                       \
+    ((uint64_t)1 << 63) /* a frame of another domain, or one of our own that is mapped as a grant */
 #define XB_P2M_IDENTITY ((uint64_t)1 << 62) /* no RAM: the number of the pfn itself */
 
 enum xb_page_state {
@@ -202,6 +203,7 @@ struct xb_conn {
     _Atomic uint64_t held; /* XB_HELD() of the grant entry whose lock is being taken or held; 0: none */
     _Atomic uint64_t sending; /* XB_HELD() of the port that is being delivered to; 0: none */
     _Atomic uint32_t chunks; /* maptrack chunks in use */
+    _Atomic uint32_t records; /* map records in use, which count towards what its domain may have */
     uint32_t scratch; /* pv: the frame that all its empty placeholders show; its canary stays whole */
     uint32_t chunk[XB_CONN_CHUNKS];
 };
@@ -247,7 +249,7 @@ struct xb_frame {
 
 struct xb_limits { /* all configurable at `xenbox up` */
     uint32_t grant_frames; /* a domain: 64, that is 32,768 refs */
-    uint32_t maptrack_frames; /* a domain; 0: only XB_CONN_CHUNKS counts */
+    uint32_t maptrack_frames; /* a domain's records, in chunks; 0: only XB_CONN_CHUNKS counts */
     uint32_t event_channels; /* a domain */
     uint32_t gntalloc_pages; /* a domain: 1,024, as the module's default */
     uint32_t gntdev_pages; /* one map call: 65,536 */

@@ -83,6 +83,16 @@ static int op_map_notify(struct box *box, struct conn *conn, struct request *req
     return map_notify(box, conn->domid, map_find(box, conn, notify->map), notify);
 }
 
+/* Does nothing refer to the page any more but the mapping? */
+static bool map_is_idle(const struct xb_map *map)
+{
+    for (int kind = 0; kind < XB_IO_KINDS; kind++) {
+        if (atomic_load(&map->io_refs[kind]))
+            return false;
+    }
+    return atomic_load(&map->state) <= XB_MAP_LEAVING;
+}
+
 /* A record whose entry is locked right now stays until it is dropped with the others of its connection. */
 static int op_unmap_notify(struct box *box, struct conn *conn, struct request *request)
 {
@@ -91,7 +101,7 @@ static int op_unmap_notify(struct box *box, struct conn *conn, struct request *r
 
     if (!map || atomic_load(&map->state) < XB_MAP_LIVE)
         return -EINVAL;
-    if (atomic_load(&map->state) == XB_MAP_LIVE)
+    if (map_is_idle(map))
         return map_drop(box, conn->domid, map) ? 0 : -EAGAIN;
     map_notify_fire(box, conn->domid, map);
     return 0;

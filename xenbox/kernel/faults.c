@@ -23,6 +23,7 @@ static const char *const steps[FAULT_STEPS] = {
     [FAULT_NOTIFY] = "notify",
     [FAULT_ARGS] = "args",
     [FAULT_SHOW] = "show",
+    [FAULT_MEMORY] = "memory",
 };
 
 /* The plan of one step: what stands before the colon. */
@@ -94,6 +95,11 @@ static const char *action_parse(const char *text, struct fault_item *item)
         fault->has_frame = *text == 'f';
         end = value_parse(end, &value);
         *(fault->has_frame ? &fault->frame : &item->delay_us) = value;
+        return end;
+    }
+    if (is_word(text, length, "late")) {
+        end = value_parse(end, &value);
+        fault->late_us = (uint32_t)value;
         return end;
     }
     if (is_word(text, length, "again")) {
@@ -168,6 +174,12 @@ static uint32_t chance(const struct faults *faults, enum fault_step step, uint32
     return (x ^ (x >> 31)) % 100;
 }
 
+static void sleep_us(uint32_t us)
+{
+    if (us)
+        nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 }, NULL);
+}
+
 struct fault faults_next(struct faults *faults, enum fault_step step)
 {
     struct fault sum = { 0 };
@@ -182,6 +194,7 @@ struct fault faults_next(struct faults *faults, enum fault_step step)
                         : chance(faults, step, number) >= item->percent)
             continue;
         delay_us += item->delay_us;
+        sum.late_us += item->fault.late_us;
         sum.scribble |= item->fault.scribble;
         sum.is_offline |= item->fault.is_offline;
         sum.is_owned |= item->fault.is_owned;
@@ -195,8 +208,11 @@ struct fault faults_next(struct faults *faults, enum fault_step step)
             sum.frame = item->fault.frame;
         }
     }
-    if (delay_us)
-        nanosleep(&(struct timespec){ .tv_sec = delay_us / 1000000, .tv_nsec = delay_us % 1000000 * 1000 },
-                  NULL);
+    sleep_us(delay_us);
     return sum;
+}
+
+void fault_end(const struct fault *fault)
+{
+    sleep_us(fault->late_us);
 }

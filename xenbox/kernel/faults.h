@@ -10,10 +10,12 @@
  *              entry: a grant entry is read    notify: between unmapping and notifying
  *              show: between mapping pages and marking them as granted
  *              args: the arguments of a map operation, after it was done
+ *              memory: a map call needs memory of its own
  *     WHICH    N, N-M: by number from 1, a step of each kind counts for itself; *: all; P%: so many, by the seed
  *     ACTION   status/S   the operation answers S (a GNTST_*, or a negative errno of the p2m) and does nothing
  *              again      short for status/-12, "try again"
- *              delay/US   it takes so long; delays and answers may be combined for one step
+ *              delay/US   it starts so much later; delays and answers may be combined for one step
+ *              late/US    (map-*, unmap-*, p2m) it is done, and says so only so much later
  *              scribble   all its output fields hold rubbish afterwards
  *              offline, owned   (pool) the placeholder is marked offline, or still has a frame of its own
  *              form       (unmap-*) the address is given in the other form than at the map
@@ -41,6 +43,7 @@ enum fault_step {
     FAULT_NOTIFY,
     FAULT_ARGS,
     FAULT_SHOW,
+    FAULT_MEMORY,
     FAULT_STEPS
 };
 
@@ -49,6 +52,7 @@ struct fault {
     bool has_status, scribble, is_offline, is_owned, other_form, has_frame;
     int64_t status;
     uint32_t frame;
+    uint32_t late_us;
 };
 
 #define FAULT_ITEMS 16
@@ -72,5 +76,8 @@ int faults_parse(struct faults *faults, const char *text, const char **bad);
 
 /* The next step of that kind: sleeps as the plan says, and tells what else is to go wrong. */
 struct fault faults_next(struct faults *faults, enum fault_step step);
+
+/* The step is done: sleeps as the plan says. */
+void fault_end(const struct fault *fault);
 
 #endif

@@ -114,7 +114,7 @@ int pv_chunk_added(struct xengntdev_handle *handle, uint32_t chunk)
 
     if (!mode_is(handle, XB_MODE_PV))
         return 0;
-    arena = malloc(sizeof(*arena));
+    arena = faults_next(&handle->faults, FAULT_MEMORY).has_status ? NULL : malloc(sizeof(*arena));
     if (!arena)
         return -ENOMEM;
     arena->chunk = chunk;
@@ -243,6 +243,7 @@ static int p2m_set(struct xengntdev_handle *handle, struct pv_page *page, uint32
     else
         page_set_foreign(placeholder, frame);
     page->has_p2m = true;
+    fault_end(&fault);
     return 0;
 }
 

@@ -14,28 +14,59 @@
 
 #define AGAIN_TRIES 20u /* the n-th after n ms */
 
-int record_take(struct xengntdev_handle *handle, uint32_t *record)
+/*
+ * Is one record more than the domain may have in use, if there is a limit? Those that lie free in its handles do not
+ * count, whoever's they are.
+ */
+static bool is_over_limit(const struct xengntdev_handle *handle)
 {
+    const struct xb_tables *tables = handle->client.tables;
+    const struct xb_conn *own = handle->client.slot;
+    uint32_t limit = tables->limits.maptrack_frames * XB_CHUNK_MAPS, used = atomic_load(&own->records);
+
+    if (!limit || bug_is_on(tables, BUG_B41))
+        return false;
+    for (uint32_t i = 0; i < tables->conn_top && i < XB_MAX_CONNS && !bug_is_on(tables, BUG_A30); i++) {
+        if (&tables->conn[i] != own && tables->conn[i].id && tables->conn[i].domid == own->domid)
+            used += atomic_load(&tables->conn[i].records);
+    }
+    return used > limit;
+}
+
+/* The handle gets one chunk of records more. */
+static int records_grow(struct xengntdev_handle *handle)
+{
+    /* Room for all records that this handle will have then: all of them can be free at once. */
+    size_t room = ((size_t)atomic_load(&handle->client.slot->chunks) + 1) * XB_CHUNK_MAPS;
+    bool is_refused = faults_next(&handle->faults, FAULT_MEMORY).has_status;
+    uint32_t *free_maps = is_refused ? NULL : reallocarray(handle->free_maps, room, sizeof(*free_maps));
     struct xb_u32 chunk;
-    uint32_t *free_maps;
     int ret;
 
-    if (handle->free_count == 0) {
-        /* Room for all records that this handle will have then: all of them can be free at once. */
-        size_t room = ((size_t)atomic_load(&handle->client.slot->chunks) + 1) * XB_CHUNK_MAPS;
+    if (!free_maps)
+        return -ENOMEM;
+    handle->free_maps = free_maps;
+    ret = client_call(&handle->client, XB_OP_MAPTRACK, NULL, 0, &chunk, sizeof(chunk), NULL);
+    if (ret < 0)
+        return ret;
+    for (uint32_t i = XB_CHUNK_MAPS; i > 0; i--)
+        handle->free_maps[handle->free_count++] = chunk.value * XB_CHUNK_MAPS + i - 1;
+    ret = pv_chunk_added(handle, chunk.value);
+    if (ret < 0)
+        handle->free_count -= XB_CHUNK_MAPS; /* they have no place for an alias, and lie idle */
+    return ret;
+}
 
-        free_maps = reallocarray(handle->free_maps, room, sizeof(*free_maps));
-        if (!free_maps)
-            return -ENOMEM;
-        handle->free_maps = free_maps;
-        ret = client_call(&handle->client, XB_OP_MAPTRACK, NULL, 0, &chunk, sizeof(chunk), NULL);
-        if (ret < 0)
-            return ret;
-        for (uint32_t i = XB_CHUNK_MAPS; i > 0; i--)
-            handle->free_maps[handle->free_count++] = chunk.value * XB_CHUNK_MAPS + i - 1;
-        ret = pv_chunk_added(handle, chunk.value);
-        if (ret < 0)
-            return ret;
+int record_take(struct xengntdev_handle *handle, uint32_t *record)
+{
+    struct xb_conn *slot = handle->client.slot;
+    int ret;
+
+    atomic_fetch_add(&slot->records, 1);
+    ret = is_over_limit(handle) ? -ENOSPC : handle->free_count == 0 ? records_grow(handle) : 0;
+    if (ret < 0) {
+        atomic_fetch_sub(&slot->records, 1);
+        return ret;
     }
     *record = handle->free_maps[--handle->free_count];
     if (bug_is_on(handle->client.tables, BUG_B13) && handle->free_count > 0)
@@ -47,6 +78,7 @@ void record_give_back(struct xengntdev_handle *handle, uint32_t record)
 {
     atomic_store(&map_at(&handle->client, record)->state, XB_MAP_FREE);
     handle->free_maps[handle->free_count++] = record;
+    atomic_fetch_sub(&handle->client.slot->records, 1);
 }
 
 static int entry_map(struct xengntdev_handle *handle, struct grant_map *op)
@@ -86,6 +118,7 @@ void grant_op_map(struct xengntdev_handle *handle, struct grant_map *op)
         op->status = fault.has_status ? (int)fault.status : entry_map(handle, op);
         if (fault.scribble)
             op->dev_bus_addr = 0x5c41bb1e5c41b000;
+        fault_end(&fault);
         if (op->status != GNTST_eagain)
             return;
         nanosleep(&(struct timespec){ .tv_nsec = try * 1000 * 1000 }, NULL);
@@ -133,5 +166,6 @@ bool grant_op_unmap(struct xengntdev_handle *handle, uint32_t record,
         entry_unlock(&entry);
     }
     record_give_back(handle, record);
+    fault_end(&fault);
     return true;
 }

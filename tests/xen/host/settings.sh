@@ -67,7 +67,7 @@ XEN_TOOLS_UNWANTED='^(systemd|libsystemd-shared|dmsetup|libdevmapper-event|login
 XEN_TOOLS_UNWANTED=${XEN_TOOLS_UNWANTED//$'\n'/}
 
 # Test programs, as targets of the build; they go to /usr/bin.
-: "${XEN_TEST_PROGRAMS=tests/xen/xencheck}"
+: "${XEN_TEST_PROGRAMS=tests/xen/xencheck tests/regress/regress}"
 
 # Kernel modules, with their dependencies. The guests' list is what a frontend may need, nothing of backends.
 XEN_DOM0_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback virtio_pci

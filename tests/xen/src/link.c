@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * link.c: messages between xencheck's two processes, as two nodes of the store below the folder that both
+ * link.c: see link.h: messages between the runner and its peer, as two nodes of the store below the folder that both
  * know: "command" from the runner, "reply" from the peer. A message carries a number, so that a watch that
  * fires twice is no second message. Each side waits for the other; there is never more than one message under
  * way.
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/xen/src/xencheck.h"
+#include "tests/xen/src/link.h"
 
 #define MEET_MS 180000 /* that the runner waits for the peer to come up, a guest that boots on a busy machine */
 

@@ -65,7 +65,7 @@ static int share_new(struct peer *peer, uint8_t *pages, const uint32_t *refs, ui
     return 0;
 }
 
-/* share COUNT WRITABLE */
+/* share COUNT WRITABLE [DOMID]: with the runner's domain, or with that one. */
 static int do_share(struct peer *peer, const long *arg)
 {
     uint32_t refs[REFS_MAX];
@@ -73,7 +73,8 @@ static int do_share(struct peer *peer, const long *arg)
 
     if (arg[0] > REFS_MAX)
         return -E2BIG;
-    pages = xengntshr_share_pages(peer->gntshr, peer->domid, arg[0], refs, arg[1]);
+    pages =
+        xengntshr_share_pages(peer->gntshr, arg[2] ? (uint32_t)arg[2] : peer->domid, arg[0], refs, arg[1]);
     return pages ? share_new(peer, pages, refs, arg[0]) : -errno;
 }
 

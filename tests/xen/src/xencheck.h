@@ -15,8 +15,9 @@
 
 #include <xenevtchn.h>
 #include <xengnttab.h>
-#include <xenstore.h>
 #include <xentoollog.h>
+
+#include "tests/xen/src/link.h"
 
 #define PAGE 4096 /* of a grant, whatever the machine's is */
 #define REFS_MAX 256 /* that fit one answer through the store */
@@ -27,13 +28,6 @@
  * to a copy faults in the program, and an event channel's descriptor is for poll() only.
  */
 enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV, MEMORY_XENBOX };
-
-struct link {
-    struct xs_handle *xs;
-    char in[128], out[128]; /* nodes that we read and write */
-    unsigned int sequence; /* of the last message that was taken */
-    bool is_peer;
-};
 
 struct check_env {
     uint32_t domid; /* the peer's */
@@ -57,13 +51,6 @@ extern const struct check check_map_list[], check_copy_list[], check_event_list[
     check_aio_list[];
 /* Only when they are named: they may break the kernel. */
 extern const struct check check_hazard_list[];
-
-/* link.c. Functions return 0 or negative errno and never log. */
-int link_open(struct link *link, const char *dir, bool is_peer);
-void link_close(struct link *link);
-/* Waits for the other's next message and copies it; -ETIMEDOUT after so many milliseconds (-1: never). */
-int link_receive(struct link *link, char *text, size_t size, int timeout_ms);
-int link_send(struct link *link, const char *text);
 
 /* peer.c: serves until it is told to quit. */
 int peer_serve(struct link *link, uint32_t domid);

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The daemon tries at its start whether I/O on mapped pages is right: of each bug switch that the rows about such I/O
+# know, either it says so, in one line, and copies, or the switch is one that a single request at rest cannot meet. A
+# switch that is in neither list turns this test red.
+# limit: 300
+. "$(dirname "$0")/../functions.sh"
+
+need jq
+export XENBOX_HOME=$SCRATCH/boxes
+image_make "$SCRATCH/disk.img" 4
+
+# BUG MODE WAY: found out. WAY is how the kernel moves the data: a CPU by the kernel alias, a device by the p2m.
+cases=(
+    "A08 pv cpu" "A12 pv cpu" "A12 pv32 cpu" "A13 pv dma" "A13 pv32 dma" "A17 pv cpu" "A17 pv32 dma"
+    "H06 autotranslated cpu" "H06 pv cpu" "H06 pv32 cpu" "H07 pv cpu" "H14 pv cpu" "H14 pv32 dma"
+)
+# What these do is only seen by a second mapping of a page (A10), by two requests at a time (A05), in the moment of the
+# map (A16), and when a mapping goes under its I/O (the others): copying or not, the daemon never unmaps under I/O.
+others="A05 A10 A16 H01 H03 H04 H05 H08 H09 H15"
+
+probe_is_right="I/O on mapped grants was tried and is right here"
+probe_is_wrong="warning: I/O on mapped grants is not used here, data is copied: "
+
+# kernel_up MODE [OPTION...]: a box that is not asked whether it is in balance: it may be broken on purpose.
+kernel_up() {
+    XENBOX=$(xenbox up --mode="$1" "${@:2}" "kernel-$1" 2>>"$SCRATCH/box.log")
+    export XENBOX
+    defer kernel_down "kernel-$1"
+}
+kernel_down() {
+    [ -e "$XENBOX_HOME/$1" ] || return 0
+    xenbox down "$1" >>"$SCRATCH/box.log" 2>&1
+    unset XENBOX
+}
+# The lines about the try; there is one.
+probe_line() {
+    grep 'I/O on mapped grants' "$DAEMON_LOG" >"$SCRATCH/lines" || fail "nothing was tried"
+    [ "$(wc -l <"$SCRATCH/lines")" = 1 ] || fail "more than one line: $(cat "$SCRATCH/lines")"
+    cat "$SCRATCH/lines"
+}
+daemon_up() {
+    : >"$SCRATCH/xensplitd.log"
+    XENBOX_IO=$1 daemon_start --workers 1 --engine libaio --data-method map
+}
+
+listed=$(printf '%s\n' "${cases[@]%% *}" $others | sort -u)
+known=$(LD_LIBRARY_PATH="$XENBOX_LIBDIR:$LD_LIBRARY_PATH" "$XS_BUILDDIR/tests/regress/regress" --list |
+    awk '$3 ~ /aio/ { print $1 }' | sort -u)
+[ "$listed" = "$known" ] || fail "switches about I/O that are in no list, or in no row: $(diff <(echo "$listed") <(echo "$known"))"
+
+for mode in autotranslated pv pv32; do
+    kernel_up "$mode"
+    for way in cpu dma; do
+        daemon_up "$way"
+        [[ $(probe_line) == *"$probe_is_right"* ]] || fail "$mode, $way: $(probe_line)"
+        daemon_stop
+    done
+    kernel_down "kernel-$mode"
+done
+
+for case in "${cases[@]}"; do
+    read -r bug mode way <<<"$case"
+    kernel_up "$mode" --bug "$bug"
+    daemon_up "$way"
+    [[ $(probe_line) == *"$probe_is_wrong"?* ]] || fail "$bug in $mode, $way: $(probe_line)"
+    say "$bug, $mode, $way: $(probe_line | sed 's/.*data is copied: //')"
+    daemon_stop
+    kernel_down "kernel-$mode"
+done
