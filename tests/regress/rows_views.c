@@ -115,26 +115,29 @@ static uint8_t *own_page(void)
     return page;
 }
 
-/* Data of the guest into the file, read back by ordinary means; then data of the file into the guest's pages. */
+/* Data of the file into the guest's pages, and of those into the file, which is read by ordinary means. */
 static void check_both_directions(struct ends *ends, uint8_t *mapped)
 {
     uint8_t *own = own_page();
 
-    for (uint32_t i = 0; i < PAGES; i++)
+    for (uint32_t i = 0; i < PAGES; i++) {
+        page_fill(own, OTHER + i);
+        CHECK(pwrite(ends->file, own, PAGE, i * PAGE) == PAGE, "pwrite");
+    }
+    CHECK(transfer(ends->file, false, mapped, PAGES * PAGE, 0) == PAGES * PAGE, "read: %s", strerror(errno));
+    row_check("after a read into the pages");
+    for (uint32_t i = 0; i < PAGES; i++) {
+        CHECK(page_differs(ends->pages + i * PAGE, OTHER + i) < 0,
+              "the granter's page %u is wrong at byte %d", i,
+              page_differs(ends->pages + i * PAGE, OTHER + i));
         page_fill(ends->pages + i * PAGE, i);
+    }
     CHECK(transfer(ends->file, true, mapped, PAGES * PAGE, 0) == PAGES * PAGE, "write: %s", strerror(errno));
     for (uint32_t i = 0; i < PAGES; i++) {
         CHECK(pread(ends->file, own, PAGE, i * PAGE) == PAGE, "pread");
         CHECK(page_differs(own, i) < 0, "what was written of page %u is wrong at byte %d", i,
               page_differs(own, i));
-        page_fill(own, OTHER + i);
-        CHECK(pwrite(ends->file, own, PAGE, i * PAGE) == PAGE, "pwrite");
     }
-    CHECK(transfer(ends->file, false, mapped, PAGES * PAGE, 0) == PAGES * PAGE, "read: %s", strerror(errno));
-    for (uint32_t i = 0; i < PAGES; i++)
-        CHECK(page_differs(ends->pages + i * PAGE, OTHER + i) < 0,
-              "the granter's page %u is wrong at byte %d", i,
-              page_differs(ends->pages + i * PAGE, OTHER + i));
     free(own);
 }
 

@@ -208,18 +208,21 @@ static void pages_munmap(const struct operation *op, unsigned first, unsigned pa
 /* Under the request. */
 static void operation_take_away(struct operation *op)
 {
-    unsigned first = random_below(op->pages);
+    unsigned first = random_below(op->pages), pages = 1 + random_below(op->pages - first);
 
     switch (random_below(4)) {
     case 0:
-        pages_munmap(op, 0, op->pages);
-        break;
-    case 1:
-        pages_munmap(op, first, 1 + random_below(op->pages - first));
+        first = 0;
+        pages = op->pages;
         /* fall through */
+    case 1:
+        pages_munmap(op, first, pages);
+        break;
     default:
-        pages_unmap(op, op->mapped);
+        pages = 0;
     }
+    if (pages < op->pages)
+        pages_unmap(op, op->mapped);
     op->again = random_below(2) ? pages_map(op) : NULL;
 }
 

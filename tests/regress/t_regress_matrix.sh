@@ -28,6 +28,11 @@ kill_suite() {
         work "${guests[name]}" $name >>"$SCRATCH/work-$name.log" 2>&1 &
         pid[name]=$!
     done
+    for ((round = 0; ; round++)); do # until it is connected, and says how
+        xensplit --run-dir "$SCRATCH/xensplit" why "${guests[0]}/$VDEV" >"$SCRATCH/why" 2>&1 || :
+        ! grep -q -w -- "$method" "$SCRATCH/why" || break
+        [ $round -lt 300 ] || fail "$XS_MODE: not by $method: $(cat "$SCRATCH/why")"
+    done
     for ((round = 0; round < KILLS; round++)); do
         sleep "0.$((RANDOM % 30 + 10))" # any moment will do
         if [ $((round % 3)) = 2 ]; then # the third guest's frontend
@@ -63,8 +68,6 @@ for XS_MODE in autotranslated pv pv32; do
             disk_attach "${guests[name]}" params="$SCRATCH/$name.img" >/dev/null
         done
         in_guest "${guests[0]}" xenfront blk verify --quiet --size=2M "$VDEV"
-        xensplit --run-dir "$SCRATCH/xensplit" why "${guests[0]}/$VDEV" >"$SCRATCH/why"
-        grep -q "$method" "$SCRATCH/why" || fail "$XS_MODE: not by $method: $(cat "$SCRATCH/why")"
         kill_suite "$method"
         for name in 0 1 2; do
             xenbox detach "${guests[name]}" vbd "$VDEV"

@@ -13,7 +13,7 @@ image_make "$SCRATCH/disk.img" 4
 # BUG MODE WAY: found out. WAY is how the kernel moves the data: a CPU by the kernel alias, a device by the p2m.
 cases=(
     "A08 pv cpu" "A12 pv cpu" "A12 pv32 cpu" "A13 pv dma" "A13 pv32 dma" "A17 pv cpu" "A17 pv32 dma"
-    "H06 autotranslated cpu" "H06 pv cpu" "H06 pv32 cpu" "H07 pv cpu" "H14 pv cpu" "H14 pv32 dma"
+    "H06 pv cpu" "H06 pv32 cpu" "H07 pv cpu" "H14 pv cpu" "H14 pv32 dma"
 )
 # What these do is only seen by a second mapping of a page (A10), by two requests at a time (A05), in the moment of the
 # map (A16), and when a mapping goes under its I/O (the others): copying or not, the daemon never unmaps under I/O.

@@ -25,11 +25,6 @@
 
 #include "tests/xenbox/granted_io.h"
 
-static bool is_pinned_once(struct test_box *box, void *arg)
-{
-    return pins_of(arg, 0) == 1;
-}
-
 /* A read-only mapping can be written from, not read into; by both libraries. */
 static void test_readonly_mapping(void **state)
 {

@@ -64,6 +64,11 @@ unsigned pins_of(struct fixture *f, unsigned page)
     return active->pins_ro + active->pins_rw;
 }
 
+bool is_pinned_once(struct test_box *box, void *arg)
+{
+    return pins_of(arg, 0) == 1;
+}
+
 int teardown(void **state)
 {
     struct fixture *f = *state;

@@ -37,6 +37,9 @@ int teardown(void **state);
 /* Pins of a page's grant entry. */
 unsigned pins_of(struct fixture *f, unsigned page);
 
+/* For test_box_wait(): the first page has no pin but its mapping's; arg is the fixture. */
+bool is_pinned_once(struct test_box *box, void *arg);
+
 struct io_uring_sqe *sqe_next(struct fixture *f, uint64_t data, unsigned flags);
 
 /* Into page i of the mapping from page `at` of the file; the flags are set behind, as a program would. */

@@ -52,7 +52,8 @@ int entry_lock(struct locked_entry *entry, struct client *client, uint32_t domid
     domain = &client->tables->domain[domid];
     if (atomic_load(&domain->state) == XB_DOMAIN_FREE)
         return GNTST_bad_domain;
-    if (atomic_load(&domain->ref_top) <= XB_RESERVED_REFS && bug_is_on(client->tables, BUG_B04))
+    if (ref >= XB_RESERVED_REFS && atomic_load(&domain->ref_top) <= XB_RESERVED_REFS &&
+        bug_is_on(client->tables, BUG_B04))
         abort();
     if (ref >= refs_of(domain) || ref >= XB_MAX_REFS)
         return GNTST_bad_gntref;
