@@ -3,11 +3,11 @@
 # The daemon's verification and its deaths in every kind of domain 0 with every way to move data: in each it verifies a
 # disk, then it and its frontends are killed at random while they work, three guests at a time. What was acknowledged is
 # read back, and at the end of each box its tables balance.
-# limit: 420
+# limit: 600
 . "$(dirname "$0")/../functions.sh"
 
 need jq
-KILLS=$(rounds 6 300)
+KILLS=$(rounds 3 300)
 
 # work DOMID NAME: verifies its disk again and again until $SCRATCH/enough is there.
 work() {
