@@ -82,6 +82,7 @@ disk_verify_xenfront() {
 
 # tools_mount: the programs of the tools disk as commands.
 tools_mount() {
+    modprobe -a xen-blkfront crc32c_generic ext4
     until_true 30 test -b /dev/xvdo || fail "no disk with tools"
     mkdir -p /tools
     mount -o ro /dev/xvdo /tools || fail "cannot mount the tools"
