@@ -13,7 +13,7 @@
 #include "common/barrier.h"
 
 #define SLICE_NS 20000u /* of looking, between two turns of the loop */
-#define LOOKS 16 /* at all entries, for each look at the clock */
+#define LOOKS 16 /* at all entries that find nothing, for each look at the clock */
 
 static uint64_t now_ns(void)
 {
@@ -23,13 +23,17 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void look_at_all(struct poller *poller)
+/* Whether there was work. */
+static bool look_at_all(struct poller *poller)
 {
+    bool is_busy = false;
+
     for (struct poller_entry *entry = poller->first, *next; entry; entry = next) {
         next = entry->next;
-        entry->look(entry);
+        is_busy |= entry->look(entry);
     }
     cpu_relax();
+    return is_busy;
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -39,8 +43,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     uint64_t end = now_ns() + SLICE_NS;
 
     while (poller->first && now_ns() < end)
-        for (unsigned int i = 0; i < LOOKS; i++)
-            look_at_all(poller);
+        for (unsigned int i = 0; i < LOOKS && !look_at_all(poller); i++)
+            ;
     if (poller->first)
         event_add(&poller->turn, &at_once);
 }

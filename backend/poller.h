@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * poller.h: queues that are looked at all the time instead of being told: their guests never have to notify, and the
- * worker never sleeps. The loop goes on as well: after a slice of looking it takes events, letters and timers.
+ * worker never sleeps. The loop goes on as well: after a slice of looking it takes events, letters and timers. One that
+ * always has work gets a pass a turn of the loop, as one that is told gets for its events, and not all that fit between
+ * two looks at the clock.
  *
  * Worker's thread only. Zeroed is ready; nothing is allocated.
  */
@@ -13,7 +15,7 @@
 
 struct poller_entry {
     struct poller_entry *next;
-    void (*look)(struct poller_entry *entry); /* may remove this entry, and no other */
+    bool (*look)(struct poller_entry *entry); /* true: there was work. May remove this entry, and no other */
     bool is_in;
 };
 

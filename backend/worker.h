@@ -21,7 +21,7 @@ struct worker {
     struct event_base *base;
     struct mailbox mailbox;
     xenevtchn_handle *evtchn;
-    unsigned int channels; /* that are bound on it (channel.c) */
+    unsigned int channels; /* that are bound on it (channel.c): with more than one somebody may be waiting */
     xengnttab_handle *gnttab;
     struct engine *engine; /* disk/engine.h: asynchronous file I/O and the bounce pool of this worker */
     struct poller poller; /* queues that are looked at all the time */

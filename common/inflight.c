@@ -18,19 +18,17 @@
 #define INFLIGHT_VERSION 2u
 
 struct inflight_file {
-    uint64_t magic;
-    uint32_t version;
-    uint32_t records; /* INFLIGHT_RECORDS */
-    uint32_t record_bytes;
-    uint32_t is_live; /* set last */
-    struct inflight_identity identity;
-    uint32_t requests; /* consumer index of the ring */
-    uint8_t reserved[60];
+    struct inflight_header header;
     struct inflight_record record[INFLIGHT_RECORDS];
 };
 
 _Static_assert(sizeof(struct inflight_record) == 320, "whole cache lines; two for a request of few segments");
-_Static_assert(offsetof(struct inflight_file, record) == 128, "records are aligned to cache lines");
+_Static_assert(sizeof(struct inflight_header) == 128, "the same in all versions; records are aligned to cache lines");
+
+uint32_t inflight_version(void)
+{
+    return INFLIGHT_VERSION;
+}
 
 /* Stores before it stay before stores after it, in program order: all that a kill can observe. */
 #define commit() atomic_signal_fence(memory_order_seq_cst)
@@ -47,9 +45,10 @@ static int file_map(struct inflight *inflight, const char *path, int fd)
     return 0;
 }
 
-int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity)
+static int file_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity,
+                       uint32_t requests)
 {
-    struct inflight_file *file;
+    struct inflight_header *header;
     int fd, ret;
 
     if (unlink(path) && errno != ENOENT)
@@ -66,46 +65,62 @@ int inflight_create(struct inflight *inflight, const char *path, const struct in
         unlink(path);
         return ret;
     }
-    file = inflight->file;
-    file->magic = INFLIGHT_MAGIC;
-    file->version = INFLIGHT_VERSION;
-    file->records = INFLIGHT_RECORDS;
-    file->record_bytes = sizeof(struct inflight_record);
-    file->identity = *identity;
+    header = &inflight->file->header;
+    header->magic = INFLIGHT_MAGIC;
+    header->version = INFLIGHT_VERSION;
+    header->records = INFLIGHT_RECORDS;
+    header->record_bytes = sizeof(struct inflight_record);
+    header->identity = *identity;
+    header->requests = requests;
     commit();
-    file->is_live = 1;
+    header->is_live = 1;
     return 0;
 }
 
-static int file_check(const struct inflight_file *file, const struct inflight_identity *identity)
+int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity)
 {
-    if (file->magic != INFLIGHT_MAGIC || file->version != INFLIGHT_VERSION ||
-        file->records != INFLIGHT_RECORDS || file->record_bytes != sizeof(struct inflight_record) ||
-        !file->is_live)
+    return file_create(inflight, path, identity, 0);
+}
+
+static int header_check(const struct inflight_header *header, const struct inflight_identity *identity)
+{
+    if (header->magic != INFLIGHT_MAGIC || !header->is_live)
         return -EPROTO;
-    return memcmp(&file->identity, identity, sizeof(*identity)) ? -ESTALE : 0;
+    if (header->version == INFLIGHT_VERSION &&
+        (header->records != INFLIGHT_RECORDS || header->record_bytes != sizeof(struct inflight_record)))
+        return -EPROTO;
+    return memcmp(&header->identity, identity, sizeof(*identity)) ? -ESTALE : 0;
+}
+
+/* One that is shorter than a header is none of ours. */
+static int header_read(int fd, struct inflight_header *header)
+{
+    const ssize_t count = pread(fd, header, sizeof(*header), 0);
+
+    if (count < 0)
+        return -errno;
+    return count == (ssize_t)sizeof(*header) ? 0 : -EPROTO;
 }
 
 int inflight_adopt(struct inflight *inflight, const char *path, const struct inflight_identity *identity)
 {
+    struct inflight_header header;
     struct stat st;
-    int fd, ret = 0;
+    int fd, ret;
 
-    fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st))
-        ret = -errno;
-    else if (!S_ISREG(st.st_mode) || st.st_size != sizeof(struct inflight_file))
-        ret = -EPROTO;
-    else
-        ret = file_map(inflight, path, fd);
+    ret = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? header_read(fd, &header) : -EPROTO;
+    if (ret == 0)
+        ret = header_check(&header, identity);
+    if (ret == 0 && header.version != INFLIGHT_VERSION) {
+        inflight->path = path;
+        inflight->foreign = header;
+    } else if (ret == 0) {
+        ret = st.st_size == sizeof(struct inflight_file) ? file_map(inflight, path, fd) : -EPROTO;
+    }
     close(fd);
-    if (ret)
-        return ret;
-    ret = file_check(inflight->file, identity);
-    if (ret)
-        inflight_close(inflight, true);
     return ret;
 }
 
@@ -123,15 +138,30 @@ static void replay_insert(struct inflight_replay *replay, const struct inflight_
     replay->record[at] = index;
 }
 
+/* A new file in the place of one that cannot be read, for a ring that owes nothing. */
+static int foreign_replace(struct inflight *inflight, uint32_t responses)
+{
+    const struct inflight_header *old = &inflight->foreign;
+
+    if (old->requests != responses)
+        return -ENOTSUP;
+    return file_create(inflight, inflight->path, &old->identity, responses);
+}
+
 int inflight_replay(struct inflight *inflight, uint32_t responses, struct inflight_replay *replay)
 {
     struct inflight_file *file = inflight->file;
 
-    replay->requests = file->requests;
+    if (!file) {
+        replay->requests = inflight->foreign.requests;
+        replay->count = 0;
+        return foreign_replace(inflight, responses);
+    }
+    replay->requests = file->header.requests;
     replay->count = 0;
     for (unsigned int i = 0; i < INFLIGHT_RECORDS; i++) {
         struct inflight_record *record = &file->record[i];
-        uint32_t age = file->requests - record->request; /* 1: consumed last; 0: not counted yet */
+        uint32_t age = file->header.requests - record->request; /* 1: consumed last; 0: not counted yet */
         bool was_seen = record->state == INFLIGHT_ANSWERED && (int32_t)(responses - record->response) > 0;
 
         if (record->state == INFLIGHT_FREE || age == 0 || was_seen) {
@@ -141,18 +171,17 @@ int inflight_replay(struct inflight *inflight, uint32_t responses, struct inflig
         record->state = INFLIGHT_TAKEN;
         replay_insert(replay, file, i);
     }
-    return replay->count == file->requests - responses ? 0 : -EPROTO;
+    return replay->count == file->header.requests - responses ? 0 : -EPROTO;
 }
 
 void inflight_close(struct inflight *inflight, bool is_kept)
 {
-    if (!inflight->file)
-        return;
-    if (!is_kept) {
-        inflight->file->is_live = 0;
+    if (inflight->file && !is_kept) {
+        inflight->file->header.is_live = 0;
         unlink(inflight->path);
     }
-    munmap(inflight->file, sizeof(struct inflight_file));
+    if (inflight->file)
+        munmap(inflight->file, sizeof(struct inflight_file));
     memset(inflight, 0, sizeof(*inflight));
 }
 
@@ -167,7 +196,7 @@ void inflight_take(struct inflight *inflight, struct inflight_record *record, ui
     commit();
     record->state = INFLIGHT_TAKEN;
     commit();
-    inflight->file->requests = request + 1;
+    inflight->file->header.requests = request + 1;
 }
 
 void inflight_answer(struct inflight_record *record, uint32_t response)

@@ -46,9 +46,22 @@ struct inflight_identity {
     uint8_t generation[16];
 };
 
+/* How every file begins, of whatever version: an heir must be able to tell what it cannot read. */
+struct inflight_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t records; /* INFLIGHT_RECORDS */
+    uint32_t record_bytes;
+    uint32_t is_live; /* set last */
+    struct inflight_identity identity;
+    uint32_t requests; /* consumer index of the ring */
+    uint8_t reserved[60];
+};
+
 struct inflight {
     struct inflight_file *file; /* the mapping, NULL when closed */
     const char *path; /* the caller's: stays until it is closed */
+    struct inflight_header foreign; /* of a file of another version, which was adopted and not replayed yet */
 };
 
 /* What is to be done again, in the order in which it arrived, and where the ring stands. */
@@ -61,15 +74,20 @@ struct inflight_replay {
 /* A new empty file, replacing an old one; the ring is fresh (both indices 0). */
 int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity);
 
+/* The version that is written, and understood. */
+uint32_t inflight_version(void);
+
 /*
- * The file of a predecessor that died. -ENOENT: none; -EPROTO: not ours, or of another version; -ESTALE: of
- * another guest, ring or channel.
+ * The file of a predecessor that died. -ENOENT: none; -EPROTO: not ours; -ESTALE: of another guest, ring or
+ * channel. One of another version is adopted as well: inflight_replay finds out whether that is of any use.
  */
 int inflight_adopt(struct inflight *inflight, const char *path, const struct inflight_identity *identity);
 
 /*
  * After adoption. responses: the producer in the shared ring, which the peer could have changed: -EPROTO when it
  * does not agree with the records. Records that were answered and seen are freed, the others become taken.
+ * Records of another version cannot be read, but where the ring stands can: when everything that was taken is
+ * answered, a new file takes their place and nothing is replayed; else -ENOTSUP, and replay->requests is set.
  */
 int inflight_replay(struct inflight *inflight, uint32_t responses, struct inflight_replay *replay);
 

@@ -25,7 +25,9 @@
 #define STORM_EVENTS 16u /* in a row with nothing behind them */
 #define STORM_DELAY_US 5000
 
-#define QUEUE_BUDGET 128u /* requests that one pass takes before other queues get their turn */
+/* Requests that one pass takes before others get their turn: as many as a ring holds, or more where there are none. */
+#define QUEUE_BUDGET BLKIF_RING_SLOTS
+#define QUEUE_BUDGET_ALONE (4 * BLKIF_RING_SLOTS)
 
 static void queue_break(struct blk_queue *queue)
 {
@@ -44,6 +46,8 @@ static void queue_repost(struct blk_queue *queue)
 {
     static const struct timeval now;
 
+    if (queue->poll.is_in && !queue->replayed.first) /* it gets one anyway */
+        return;
     event_add(&queue->pass_event, &now);
 }
 
@@ -225,12 +229,13 @@ static void queue_unmask(struct blk_queue *queue)
 
 void blk_queue_pass(struct blk_queue *queue)
 {
+    const unsigned int budget = queue->worker->channels > 1 ? QUEUE_BUDGET : QUEUE_BUDGET_ALONE;
     bool has_more = false;
 
     queue->is_passing = true;
     queue_disarm(queue);
     queue_answer(queue);
-    for (unsigned int taken = 0; taken < QUEUE_BUDGET && can_take(queue); taken++) {
+    for (unsigned int taken = 0; taken < budget && can_take(queue); taken++) {
         const unsigned int count = queue_intake(queue);
 
         taken += count;
@@ -271,14 +276,16 @@ void blk_queue_on_event(struct channel *channel)
     blk_queue_pass(queue);
 }
 
-void blk_queue_on_look(struct poller_entry *entry)
+bool blk_queue_on_look(struct poller_entry *entry)
 {
     struct blk_queue *queue = (struct blk_queue *)((char *)entry - offsetof(struct blk_queue, poll));
 
     if (queue->owed > 0)
         engine_poll(queue->worker->engine);
-    if (queue->done.first || (is_ready(queue) && can_take(queue)))
-        blk_queue_pass(queue);
+    if (!queue->done.first && !(is_ready(queue) && can_take(queue)))
+        return false;
+    blk_queue_pass(queue);
+    return true;
 }
 
 void blk_queue_inspect(const struct blk_queue *queue, struct device_report *report)

@@ -55,7 +55,7 @@ struct blk_queue {
     void (*on_stopped)(struct blk_queue *queue); /* once a stop; the queue may be freed */
 
     /* Why the start failed or the queue broke. */
-    char reason[192];
+    char reason[320];
 
     /* Private to blk_queue.c. */
     enum blk_queue_state state;
@@ -128,7 +128,7 @@ void blk_queue_request_done(struct blk_queue *queue, struct blk_request *request
 void blk_queue_pass(struct blk_queue *queue);
 void blk_queue_on_pass(evutil_socket_t fd, short what, void *arg);
 channel_fn blk_queue_on_event;
-void blk_queue_on_look(struct poller_entry *entry);
+bool blk_queue_on_look(struct poller_entry *entry);
 void blk_queue_release(struct blk_queue *queue);
 void blk_queue_park(struct blk_queue *queue);
 void blk_queue_say(struct blk_queue *queue, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

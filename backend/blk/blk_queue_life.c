@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "backend/disk/engine.h"
+#include "backend/mapped_io.h"
 #include "backend/worker.h"
 
 #define CHUNK_UNSHARED 8u /* requests */
@@ -82,6 +83,20 @@ void blk_queue_release(struct blk_queue *queue)
     queue->state = BLK_QUEUE_STOPPED;
 }
 
+/* The records are of another version, and a new file cannot take their place. */
+static void queue_say_foreign(struct blk_queue *queue, int error, uint32_t owed)
+{
+    const struct inflight *inflight = &queue->inflight;
+
+    if (error == -ENOTSUP)
+        blk_queue_say(queue,
+                      "in-flight records %s: expected version %u, found version %u with %u requests in flight, "
+                      "which only the xensplitd that wrote them could finish",
+                      queue->inflight_path, inflight_version(), inflight->foreign.version, owed);
+    else
+        blk_queue_say(queue, "in-flight records %s: cannot be replaced: %s", queue->inflight_path, strerror(-error));
+}
+
 /* Where the ring stands: at the beginning, or where the predecessor left it. */
 static int queue_attach(struct blk_queue *queue)
 {
@@ -94,6 +109,10 @@ static int queue_attach(struct blk_queue *queue)
     if (queue->is_adopting) {
         responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
         ret = inflight_replay(&queue->inflight, responses, &replay);
+        if (ret && !queue->inflight.file) {
+            queue_say_foreign(queue, ret, replay.requests - responses);
+            return ret;
+        }
         if (ret) {
             blk_queue_say(queue, "ring: expected %u responses owed, as the in-flight records say, found %u",
                           replay.count, replay.requests - responses);
@@ -166,10 +185,14 @@ static int queue_bind(struct blk_queue *queue, struct worker *worker)
     return ret;
 }
 
-static int queue_make_loans(struct blk_queue *queue)
+/* Whether I/O may go straight to mapped pages is a question of the worker's engine too. Nothing is lent. */
+static int queue_make_loans(struct blk_queue *queue, const struct worker *worker)
 {
     const struct disk_geometry *geometry = disk_geometry(queue->disk);
 
+    queue->may_borrow =
+        mapped_io_choose(engine_name(worker->engine), queue->method, geometry->is_file, &queue->borrow_reason);
+    queue->loans = NULL;
     if (!queue->may_borrow)
         return 0;
     if (!queue->loan_memory)
@@ -207,7 +230,7 @@ int blk_queue_start(struct blk_queue *queue)
     ret =
         grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
     if (ret == 0)
-        ret = queue_make_loans(queue);
+        ret = queue_make_loans(queue, worker);
     if (ret) {
         blk_queue_say(queue, "no memory for a queue");
         goto fail;
@@ -276,6 +299,8 @@ int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
         return ret;
     ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)queue->identity.domid, queue->method,
                         queue->label);
+    if (ret == 0)
+        ret = queue_make_loans(queue, worker);
     if (ret)
         blk_queue_say(queue, "no memory for a queue");
     else

@@ -23,8 +23,6 @@
 #include "backend/daemon.h"
 #include "backend/data_method.h"
 #include "backend/disk/disk.h"
-#include "backend/disk/engine.h"
-#include "backend/mapped_io.h"
 #include "backend/offload.h"
 #include "backend/slot.h"
 #include "backend/worker.h"
@@ -81,7 +79,7 @@ static void open_done(struct letter *letter)
                      vbd->keys.params);
             vbd->error = -ESTALE;
         } else if (!device->is_adopting) {
-            vbd->error = vbd_keys_publish_features(device, geometry, vbd->reason, sizeof(vbd->reason));
+            vbd->error = vbd_keys_publish(device, &vbd->keys, geometry, vbd->reason, sizeof(vbd->reason));
         }
     }
     device_done(device, vbd->error, "%s", vbd->reason);
@@ -232,8 +230,6 @@ static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
     queue->on_broken = on_broken;
     queue->on_stopped = on_stopped;
     vbd->worker = queue->worker = worker_take_queue();
-    queue->may_borrow =
-        mapped_io_choose(engine_name(queue->worker->engine), queue->method, geometry->is_file, &queue->borrow_reason);
     vbd->has_queue = true;
     return 0;
 }
@@ -246,9 +242,6 @@ static void vbd_connect(struct device *device)
 
     vbd->reason[0] = '\0';
     ret = vbd_keys_read_frontend(device, &keys, vbd->reason, sizeof(vbd->reason));
-    if (ret == 0 && !device->is_adopting)
-        ret = vbd_keys_publish_properties(device, &vbd->keys, disk_geometry(vbd->disk), vbd->reason,
-                                          sizeof(vbd->reason));
     if (ret == 0)
         ret = queue_prepare(vbd, &keys);
     if (ret) {

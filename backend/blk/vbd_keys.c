@@ -79,37 +79,34 @@ int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys
     ret = xenbus_read_bool(daemon_xs(), XBT_NULL, dir, PERSISTENT_KEY, &keys->is_persistent);
     if (ret)
         return device_keys_fail_value(ret, dir, PERSISTENT_KEY, "0 or 1", reason, reason_size);
+    if (!device->is_adopting) { /* we have written it */
+        keys->is_persistent_offered = data_method_offers(config_get()->data_method);
+        return 0;
+    }
     ret = xenbus_read_bool(daemon_xs(), XBT_NULL, device->path, PERSISTENT_KEY, &keys->is_persistent_offered);
     if (ret)
         return device_keys_fail_value(ret, device->path, PERSISTENT_KEY, "0 or 1", reason, reason_size);
     return 0;
 }
 
-int vbd_keys_publish_features(const struct device *device, const struct disk_geometry *geometry, char *reason,
-                              size_t reason_size)
-{
-    const struct device_node nodes[] = {
-        { "feature-max-indirect-segments", BLKIF_SEGMENTS_MAX },
-        { PERSISTENT_KEY, data_method_offers(config_get()->data_method) },
-        { "feature-flush-cache", 1 }, /* last: may be left out */
-    };
-
-    return device_keys_publish(device, nodes, geometry->can_flush ? 3 : 2, "features", reason, reason_size);
-}
-
-int vbd_keys_publish_properties(const struct device *device, const struct vbd_toolstack_keys *keys,
-                                const struct disk_geometry *geometry, char *reason, size_t reason_size)
+/* The size as well: a frontend looks at it only when we are connected, and then nothing is left to be written. */
+int vbd_keys_publish(const struct device *device, const struct vbd_toolstack_keys *keys,
+                     const struct disk_geometry *geometry, char *reason, size_t reason_size)
 {
     const unsigned int info = (keys->is_cdrom ? VDISK_CDROM : 0) |
                               (keys->is_removable ? VDISK_REMOVABLE : 0) |
                               (geometry->is_readonly ? VDISK_READONLY : 0);
     const struct device_node nodes[] = {
+        { "feature-max-indirect-segments", BLKIF_SEGMENTS_MAX },
+        { PERSISTENT_KEY, data_method_offers(config_get()->data_method) },
         { "sectors", geometry->size_bytes / 512 }, /* of 512 bytes, whatever sector-size says */
         { "sector-size", geometry->sector_bytes },
         { "physical-sector-size", geometry->physical_sector_bytes },
         { "info", info },
+        { "feature-flush-cache", 1 }, /* last: may be left out */
     };
+    const size_t count = sizeof(nodes) / sizeof(nodes[0]);
 
-    return device_keys_publish(device, nodes, sizeof(nodes) / sizeof(nodes[0]), "the disk's size", reason,
+    return device_keys_publish(device, nodes, geometry->can_flush ? count : count - 1, "features and size", reason,
                                reason_size);
 }

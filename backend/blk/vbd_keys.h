@@ -33,11 +33,8 @@ int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_ke
 int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys *keys, char *reason,
                            size_t reason_size);
 
-/* What the frontend may use: before InitWait. */
-int vbd_keys_publish_features(const struct device *device, const struct disk_geometry *geometry, char *reason,
-                              size_t reason_size);
-/* What the disk is: before Connected. */
-int vbd_keys_publish_properties(const struct device *device, const struct vbd_toolstack_keys *keys,
-                                const struct disk_geometry *geometry, char *reason, size_t reason_size);
+/* What the frontend may use, and what the disk is: before InitWait. */
+int vbd_keys_publish(const struct device *device, const struct vbd_toolstack_keys *keys,
+                     const struct disk_geometry *geometry, char *reason, size_t reason_size);
 
 #endif

@@ -215,6 +215,57 @@ static void test_damaged_file_is_refused(void **state)
     assert_int_equal(adopt(f, 0), -EPROTO);
 }
 
+/* The predecessor was another version: what it wrote down cannot be read, only where it stood. */
+static void become_foreign(struct fixture *f, uint32_t version)
+{
+    int fd = open(f->path, O_RDWR);
+
+    assert_int_equal(pwrite(fd, &version, sizeof(version), offsetof(struct inflight_header, version)),
+                     sizeof(version));
+    assert_int_equal(ftruncate(fd, 128 + 32 * 128), 0);
+    close(fd);
+}
+
+static void test_another_version_that_owes_nothing_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+
+    take(f, 0, 0, 1);
+    take(f, 1, 1, 2);
+    become_foreign(f, 1);
+    assert_int_equal(adopt(f, 2), 0);
+    assert_int_equal(f->replay.requests, 2);
+    assert_int_equal(f->replay.count, 0);
+    assert_non_null(f->heir.file);
+    inflight_take(&f->heir, inflight_record(&f->heir, 7), 2);
+    inflight_close(&f->heir, true);
+    assert_int_equal(adopt(f, 2), 0); /* by a third one, of this version */
+    assert_int_equal(f->replay.count, 1);
+}
+
+static void test_another_version_with_requests_in_flight_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    take(f, 0, 0, 1);
+    take(f, 1, 1, 2);
+    become_foreign(f, inflight_version() + 1);
+    assert_int_equal(adopt(f, 1), -ENOTSUP);
+    assert_int_equal(f->replay.requests, 2);
+    assert_null(f->heir.file);
+    assert_int_equal(f->heir.foreign.version, inflight_version() + 1);
+}
+
+static void test_another_version_of_another_life_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct inflight_identity other = identity;
+
+    become_foreign(f, 1);
+    other.ring_ref = 9;
+    assert_int_equal(inflight_adopt(&f->heir, f->path, &other), -ESTALE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -230,6 +281,9 @@ int main(void)
         TEST(test_ring_that_disagrees_is_refused),
         TEST(test_another_life_of_the_device_is_refused),
         TEST(test_damaged_file_is_refused),
+        TEST(test_another_version_that_owes_nothing_is_replaced),
+        TEST(test_another_version_with_requests_in_flight_is_refused),
+        TEST(test_another_version_of_another_life_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
