@@ -106,7 +106,15 @@ static const struct setting {
       .unit = "pages",
       .max = 1048576,
       .help = "How many pages of guests at most are kept mapped, of all devices together. What is beyond is copied. "
-              "Each may take one of the process's mappings (vm.max_map_count)." },
+              "Each may take one of the process's mappings (vm.max_map_count). The last quarter is for guests that have "
+              "less than 352 pages mapped, which is what a disk needs without indirect segments." },
+    { .name = "persistent-pages-guest",
+      .offset = offsetof(struct config, persistent_pages_guest),
+      .initial = "0",
+      .unit = "pages",
+      .max = 1048576,
+      .help = "How many of these pages one guest may have, with all its disks. 0: a quarter of persistent-pages, and "
+              "no less than 352. A disk uses up to 1056." },
     { .name = "on-exit",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, on_exit),
@@ -141,6 +149,13 @@ static const struct setting {
       .help =
           "Directory for the lock and the records of what is in flight. Made with mode 0700. One daemon has "
           "it at a time." },
+    { .name = "store-check",
+      .offset = offsetof(struct config, store_check_s),
+      .initial = "60",
+      .unit = "seconds",
+      .max = 86400,
+      .help = "How often xenstored is asked whether it still answers, since a connection that has died may say nothing. "
+              "0: never." },
     { .name = "log-level",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, log_level),

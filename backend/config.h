@@ -32,8 +32,10 @@ struct config {
     unsigned int data_method; /* enum data_method_setting */
     unsigned int mapped_io; /* enum mapped_io_setting */
     unsigned int persistent_pages; /* that may be kept mapped, of all devices together */
+    unsigned int persistent_pages_guest; /* of one guest's devices together; 0: a quarter */
     unsigned int on_exit; /* enum exit_mode: what SIGTERM does to connected devices */
     unsigned int exit_timeout_s; /* how long a drain may take; 0: for ever */
+    unsigned int store_check_s; /* how often the store is asked whether it is there; 0: never */
     unsigned int log_level; /* enum log_level */
     unsigned int log_time; /* bool */
     unsigned int ready_fd; /* gets a line when the daemon serves; 0: none */

@@ -21,7 +21,7 @@
 #include "backend/device_queue.h"
 #include "backend/device_table.h"
 #include "backend/domain.h"
-#include "backend/grant_cache.h"
+#include "backend/grant_budget.h"
 #include "backend/mapped_io.h"
 #include "backend/offload.h"
 #include "backend/ready.h"
@@ -241,7 +241,7 @@ int daemon_run(int argc, char **argv)
     }
     log_init("xensplitd", config_get()->log_level);
     log_show_time(config_get()->log_time);
-    grant_cache_set_budget(config_get()->persistent_pages);
+    grant_budget_set(config_get()->persistent_pages, config_get()->persistent_pages_guest);
 
     for (started = 0; started < ROOM_COUNT && error == 0; started++)
         error = rooms[started].start ? rooms[started].start() : 0;

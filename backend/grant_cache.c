@@ -10,12 +10,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backend/grant_budget.h"
 #include "common/log.h"
 
 #define GRANT_BYTES 4096u
@@ -25,9 +25,6 @@
 #define FAILURES_MAX 4u /* of single pages, until it is given up */
 
 _Static_assert(GRANT_CACHE_REFS < TABLE_LAST, "the table is never full");
-
-static atomic_uint pages_mapped;
-static unsigned int pages_budget = GRANT_CACHE_BUDGET;
 
 static void refuse(struct grant_cache *cache, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -39,24 +36,6 @@ static void refuse(struct grant_cache *cache, const char *fmt, ...)
     vsnprintf(cache->refusal, sizeof(cache->refusal), fmt, args);
     va_end(args);
     log_warning(cache->label, "no more pages are kept mapped, the others are copied: %s", cache->refusal);
-}
-
-void grant_cache_set_budget(uint32_t pages)
-{
-    pages_budget = pages;
-}
-
-/* As many of the pages as are to be had. */
-static uint32_t budget_take(uint32_t count)
-{
-    unsigned int before = atomic_load(&pages_mapped), most;
-
-    do {
-        most = before < pages_budget ? pages_budget - before : 0;
-        if (count > most)
-            count = most;
-    } while (!atomic_compare_exchange_weak(&pages_mapped, &before, before + count));
-    return count;
 }
 
 static void table_put(struct grant_entry *table, uint32_t mask, uint32_t ref, char *page)
@@ -122,7 +101,7 @@ void grant_cache_release(struct grant_cache *cache)
             log_error(cache->label, "cannot unmap %u pages: %s", cache->extents[i].count, strerror(errno));
     if (cache->count > 0) {
         memset(cache->table, 0, (cache->mask + 1) * sizeof(*cache->table));
-        atomic_fetch_sub(&pages_mapped, cache->count);
+        grant_budget_give(cache->domid, cache->count);
     }
     cache->count = 0;
     cache->extent_count = 0;
@@ -160,7 +139,7 @@ static void map_singly(struct grant_cache *cache, uint32_t *refs, uint32_t count
     for (uint32_t i = 0; i < count; i++) {
         error = cache->failures < FAILURES_MAX ? map(cache, &refs[i], 1) : -EAGAIN;
         if (error)
-            atomic_fetch_sub(&pages_mapped, 1);
+            grant_budget_give(cache->domid, 1);
         if (error && error != -EAGAIN && ++cache->failures == FAILURES_MAX)
             refuse(cache, "mapping ref %u writable failed: %s", refs[i], strerror(-error));
     }
@@ -169,17 +148,20 @@ static void map_singly(struct grant_cache *cache, uint32_t *refs, uint32_t count
 static void map_batch(struct grant_cache *cache, uint32_t *refs, uint32_t count)
 {
     uint32_t left = GRANT_CACHE_REFS - cache->count, taken;
+    enum grant_limit limit;
 
     if (count > left) {
         refuse(cache, "the limit of %u pages a ring", GRANT_CACHE_REFS);
         count = left;
     }
-    taken = budget_take(count);
-    if (taken < count)
+    taken = grant_budget_take(cache->domid, count, &limit);
+    if (limit == GRANT_LIMIT_GUEST)
+        refuse(cache, "the limit of %u pages of one guest (setting persistent-pages-guest)", grant_budget_share());
+    if (limit == GRANT_LIMIT_ALL)
         refuse(cache, "the limit of %u pages of all devices together (setting persistent-pages)",
-               pages_budget);
+               grant_budget_pages());
     if (taken > 0 && make_room(cache, taken)) {
-        atomic_fetch_sub(&pages_mapped, taken);
+        grant_budget_give(cache->domid, taken);
         refuse(cache, "no memory for the table of pages");
     } else if (taken > 0 && map(cache, refs, taken)) {
         map_singly(cache, refs, taken);

@@ -21,8 +21,6 @@
 
 /* Of one ring: 32 requests of 32 segments and a page of segments each, as Linux's backend keeps. */
 #define GRANT_CACHE_REFS 1056u
-/* Of all rings together, unless told otherwise: each page may take a mapping of its own, of about 65,500. */
-#define GRANT_CACHE_BUDGET 32768u
 
 struct grant_entry {
     uint32_t ref;
@@ -46,9 +44,6 @@ struct grant_cache {
     uint32_t failures; /* pages that could be copied but not mapped */
     char refusal[128]; /* why nothing more is mapped; empty: it may be */
 };
-
-/* The pages of all caches together. Main thread, before there is one. */
-void grant_cache_set_budget(uint32_t pages);
 
 /* A zeroed struct, or one that was released: its memory is used again. 0 or -ENOMEM. label: stays valid. */
 int grant_cache_init(struct grant_cache *cache, xengnttab_handle *gnttab, uint16_t domid, const char *label);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "backend/grant_budget.h"
 #include "backend/grant_io.h"
 
 #define PAGES 8u
@@ -302,7 +303,7 @@ static void test_the_budget_refuses_and_says_so(void **state)
     struct fixture *f = *state;
 
     use_method(f, GRANT_IO_PERSISTENT);
-    grant_cache_set_budget(3);
+    grant_budget_set(3, 0);
     for (unsigned int i = 0; i < PAGES; i++)
         assert_int_equal(get(f, f->refs[i], 0, f->memory + i * 512), 0);
     assert_int_equal(f->io.cache.count, 3);
@@ -313,7 +314,7 @@ static void test_the_budget_refuses_and_says_so(void **state)
         assert_int_equal(get(f, f->refs[i], 0, f->memory), 0);
     assert_int_equal(f->io.cache.count, 3);
     assert_string_equal(f->io.cache.refusal, "");
-    grant_cache_set_budget(GRANT_CACHE_BUDGET);
+    grant_budget_set(GRANT_BUDGET_PAGES, 0);
 }
 
 static void test_a_ring_has_its_own_limit(void **state)

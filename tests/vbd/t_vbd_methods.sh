@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Each way that data can go: chosen from the setting and from what the frontend offers, shown with its reason, right,
 # and with nothing left mapped when the frontend is gone (catalogue C08, C17: the box is checked each time).
+# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 need jq
-box_up
+box_up --limit gntalloc-pages=4096
 guest_create guest
 why() {
     xensplit --run-dir "$SCRATCH/xensplit" -j why "$DOM/$VDEV" | jq -r ".$1"
@@ -75,6 +76,45 @@ refused() {
 connected -- refused
 in_guest "$DOM" xenfront blk verify --quiet --size=8M "$VDEV"
 [ "$(grep -c 'no more pages are kept mapped' "$DAEMON_LOG")" = 2 ] || fail "the refusal is not logged once a connection"
+
+say "a guest with three disks has its share of the pages, and leaves the rest to another"
+xenbox detach "$DOM" vbd "$VDEV"
+daemon_stop
+daemon_start --workers 2 --persistent-pages 4000 --persistent-pages-guest 80
+mapped() { # DOMID VDEV...: pages of these disks together
+    local domid=$1 vdev
+    shift
+    for vdev in "$@"; do
+        xensplit --run-dir "$SCRATCH/xensplit" -j why "$domid/$vdev" | jq .pages_mapped
+    done | jq -s add
+}
+loads=()
+load() { # DOMID VDEV: until it has read 100 times
+    xenbox attach "$1" vbd vdev="$2" params=mem:8M >/dev/null
+    xenbox run -d "$1" -- xenfront blk bench -q -p randrw -d 32 -t 600 "$2" >"$SCRATCH/load$2.log" 2>&1 &
+    loads+=($!)
+    wait_store "/local/domain/0/backend/vbd/$1/$2/state" 4
+    until [ "$(xensplit --run-dir "$SCRATCH/xensplit" -j show "$1/$2" | jq .reads)" -gt 100 ]; do
+        kill -0 ${loads[-1]} || fail "the load ended"
+    done
+}
+modest=$(xenbox domain create modest)
+for vdev in 51728 51744 51760; do
+    load "$DOM" $vdev
+done
+[ "$(mapped "$DOM" 51728 51744 51760)" = 80 ] || fail "three disks of a guest have other than 80 pages"
+xensplit --run-dir "$SCRATCH/xensplit" why "$DOM/51760" | grep 'the limit of 80 pages of one guest (setting persistent-pages-guest)'
+load "$modest" 51728
+[ "$(mapped "$modest" 51728)" = 32 ] || fail "another guest has $(mapped "$modest" 51728) pages"
+kill -TERM "${loads[@]}"
+wait "${loads[@]}" || :
+for vdev in 51728 51744 51760; do
+    xenbox detach "$DOM" vbd $vdev
+done
+xenbox domain destroy "$modest"
+daemon_stop
+daemon_start --workers 1
+disk_attach "$DOM" params="$SCRATCH/disk.img" >/dev/null
 
 say "killed with pages mapped, and restarted with another method"
 xenbox detach "$DOM" vbd "$VDEV"
