@@ -47,6 +47,8 @@ int device_keys_fail_value(int error, const char *dir, const char *key, const ch
 
     if (error == -ENOTCONN)
         return device_keys_fail(error, reason, reason_size, "%s: the store is gone", key);
+    if (error != -ENOENT && error != -EINVAL && error != -ERANGE && error != -E2BIG)
+        return device_keys_fail(error, reason, reason_size, "%s/%s cannot be read: %s", dir, key, strerror(-error));
     found_value(dir, key, found);
     return device_keys_fail(error, reason, reason_size, "%s/%s: expected %s, found %s", dir, key, expected,
                             found);

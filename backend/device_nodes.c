@@ -163,7 +163,10 @@ int device_nodes_read(struct device *device, struct device_nodes *nodes, struct 
     else if (error < 0)
         return cannot_read(device, device->path, "online", error);
 
-    error = find_frontend(device, xs, reason, reason_size);
+    /* What the toolstack wrote does not change as long as the device is there: one that is new is Initialising. */
+    error = nodes->view.own != XenbusStateInitialising && toolstack_watches(device)
+                ? 0
+                : find_frontend(device, xs, reason, reason_size);
     if (error < 0)
         return error;
     error = toolstack_watch(device);

@@ -18,6 +18,7 @@
 #include "backend/blk/vbd.h"
 #include "backend/net/vif.h"
 #include "backend/claim.h"
+#include "backend/config.h"
 #include "backend/device.h"
 #include "backend/device_table.h"
 #include "backend/slot.h"
@@ -42,6 +43,7 @@ static struct {
     int sentinel; /* a second connection, which only tells when the store goes away; 0: none */
     struct event *sentinel_event;
     struct event *retry; /* connect again; also: is it still there? */
+    struct event *check; /* is anybody listening still? */
     unsigned int retry_ms;
     bool is_suspect;
     bool is_incomplete; /* there was no memory for a device: look for it again */
@@ -308,11 +310,34 @@ fail:
 static void lose_store(void)
 {
     log_error(NULL,
-              "the store is gone (xenstored ended?): connected devices are served on, no other will be; "
+              "the store is gone (has xenstored ended, or was there no memory?): connected devices are served on, no other will be; "
               "trying to reach it again");
     close_store();
     store.retry_ms = RETRY_FIRST_MS;
     schedule_retry(store.retry_ms);
+}
+
+/*
+ * The thread that reads for libxenstore ends for good when it has no memory for a message, without a word to anybody:
+ * no watch would fire again. The next call fails, so there is one now and then.
+ */
+static void on_check(evutil_socket_t fd, short what, void *arg)
+{
+    char *home = store.xs ? xs_get_domain_path(store.xs, 0) : NULL;
+
+    if (store.xs && !home)
+        lose_store();
+    free(home);
+}
+
+static int start_check(void)
+{
+    const struct timeval every = { .tv_sec = config_get()->store_check_s };
+
+    if (!every.tv_sec)
+        return 0;
+    store.check = event_new(store.base, -1, EV_PERSIST, on_check, NULL);
+    return store.check && event_add(store.check, &every) == 0 ? 0 : -ENOMEM;
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -344,6 +369,11 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     device_table_each(resync_one, NULL);
 }
 
+bool toolstack_watches(const struct device *device)
+{
+    return store.xs && device->watch_epoch == store.epoch;
+}
+
 /* The state alone: whatever else a guest writes into its directory costs us nothing. */
 int toolstack_watch(struct device *device)
 {
@@ -351,7 +381,7 @@ int toolstack_watch(struct device *device)
 
     if (!store.xs)
         return -ENOTCONN;
-    if (device->watch_epoch == store.epoch)
+    if (toolstack_watches(device))
         return 0;
     snprintf(path, sizeof(path), "%s/state", device->frontend_path);
     if (!xs_watch(store.xs, path, device->path))
@@ -364,7 +394,7 @@ void toolstack_unwatch(struct device *device)
 {
     char path[XENBUS_PATH_MAX + 8];
 
-    if (!store.xs || device->watch_epoch != store.epoch)
+    if (!toolstack_watches(device))
         return;
     snprintf(path, sizeof(path), "%s/state", device->frontend_path);
     xs_unwatch(store.xs, path, device->path);
@@ -380,6 +410,8 @@ int toolstack_start(struct event_base *base)
     store.retry = evtimer_new(base, on_retry, NULL);
     if (store.retry)
         error = open_store();
+    if (error == 0)
+        error = start_check();
     if (error < 0) {
         if (error != -EBUSY)
             log_error(NULL, "cannot reach the store (is xenstored running?): %s", strerror(-error));
@@ -399,7 +431,9 @@ void toolstack_stop(void)
     close_store();
     if (store.retry)
         event_free(store.retry);
-    store.retry = NULL;
+    if (store.check)
+        event_free(store.check);
+    store.retry = store.check = NULL;
 }
 
 struct xs_handle *toolstack_xs(void)

@@ -25,6 +25,8 @@ struct xs_handle *toolstack_xs(void); /* NULL while the store is gone */
 
 /* Follow the state of the frontend at device->frontend_path. 0 or -errno. */
 int toolstack_watch(struct device *device);
+/* Does this connection follow it already? */
+bool toolstack_watches(const struct device *device);
 void toolstack_unwatch(struct device *device);
 
 /*

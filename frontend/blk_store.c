@@ -80,13 +80,15 @@ static int geometry_check(struct attach *attach, struct xenfront_blk_info *info)
 
 static int backend_read(struct attach *attach, xs_transaction_t t, struct xenfront_blk_info *info)
 {
+    struct key_list present;
     uint32_t bits = 0;
     int err;
 
-    err = keys_numbers(attach, t, number_keys, COUNT(number_keys), info);
-    if (err < 0)
-        return err;
-    err = keys_flags(attach, t, flag_keys, COUNT(flag_keys), info);
+    keys_list(&present, attach, t);
+    err = keys_numbers(attach, t, &present, number_keys, COUNT(number_keys), info);
+    if (err == 0)
+        err = keys_flags(attach, t, &present, flag_keys, COUNT(flag_keys), info);
+    keys_list_free(&present);
     if (err < 0)
         return err;
     err = xenbus_read_u32(attach->xs, t, attach->backend, "info", 0, UINT32_MAX, &bits);

@@ -12,6 +12,31 @@
 
 #include "frontend/keys.h"
 
+static void list(struct key_list *list, struct attach *attach, xs_transaction_t t, const char *dir)
+{
+    list->count = 0;
+    list->names = xs_directory(attach->xs, t, dir, &list->count);
+}
+
+void keys_list(struct key_list *keys, struct attach *attach, xs_transaction_t t)
+{
+    list(keys, attach, t, attach->backend);
+}
+
+void keys_list_free(struct key_list *keys)
+{
+    free(keys->names);
+    keys->names = NULL;
+}
+
+static bool may_have(const struct key_list *keys, const char *name)
+{
+    for (unsigned int i = 0; i < keys->count; i++)
+        if (strcmp(keys->names[i], name) == 0)
+            return true;
+    return !keys->names;
+}
+
 int keys_error(struct attach *attach, xs_transaction_t t, int err, const char *key, const char *expected)
 {
     char *found = xenbus_read(attach->xs, t, attach->backend, key);
@@ -26,12 +51,15 @@ int keys_error(struct attach *attach, xs_transaction_t t, int err, const char *k
     return -EPROTO;
 }
 
-static int number_read(struct attach *attach, xs_transaction_t t, const struct number_key *key, void *into)
+static int number_read(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+                       const struct number_key *key, void *into)
 {
     char expected[80];
     uint64_t value;
-    int err = xenbus_read_u64(attach->xs, t, attach->backend, key->key, key->min, key->max, &value);
+    int err = -ENOENT;
 
+    if (may_have(present, key->key))
+        err = xenbus_read_u64(attach->xs, t, attach->backend, key->key, key->min, key->max, &value);
     if (err == -ENOENT && !key->is_required) {
         value = key->fallback;
     } else if (err < 0) {
@@ -45,27 +73,37 @@ static int number_read(struct attach *attach, xs_transaction_t t, const struct n
     return 0;
 }
 
-int keys_numbers(struct attach *attach, xs_transaction_t t, const struct number_key *keys, size_t count,
-                 void *into)
+int keys_numbers(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+                 const struct number_key *keys, size_t count, void *into)
 {
     int err = 0;
 
     for (size_t i = 0; i < count && err == 0; i++)
-        err = number_read(attach, t, &keys[i], into);
+        err = number_read(attach, t, present, &keys[i], into);
     return err;
 }
 
-int keys_flags(struct attach *attach, xs_transaction_t t, const struct flag_key *keys, size_t count,
-               void *into)
+static int flag_read(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+                     const struct flag_key *key, void *into)
 {
-    for (size_t i = 0; i < count; i++) {
-        int err = xenbus_read_bool(attach->xs, t, attach->backend, keys[i].key,
-                                   (bool *)((char *)into + keys[i].offset));
+    bool *flag = (bool *)((char *)into + key->offset);
+    int err;
 
-        if (err < 0)
-            return keys_error(attach, t, err, keys[i].key, "0 or 1");
-    }
-    return 0;
+    *flag = false;
+    if (!may_have(present, key->key))
+        return 0;
+    err = xenbus_read_bool(attach->xs, t, attach->backend, key->key, flag);
+    return err < 0 ? keys_error(attach, t, err, key->key, "0 or 1") : 0;
+}
+
+int keys_flags(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+               const struct flag_key *keys, size_t count, void *into)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = flag_read(attach, t, present, &keys[i], into);
+    return err;
 }
 
 int keys_backend_state(struct attach *attach, xs_transaction_t t, enum xenbus_state *state)
@@ -110,14 +148,19 @@ int keys_own_state(struct attach *attach, xs_transaction_t t, enum xenbus_state 
 int keys_own_remove(struct attach *attach, xs_transaction_t t, const char *const *keys, size_t count)
 {
     char path[XENBUS_PATH_MAX + 32];
+    struct key_list present;
+    int err = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    list(&present, attach, t, attach->dir);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        if (!may_have(&present, keys[i]))
+            continue;
         snprintf(path, sizeof(path), "%s/%s", attach->dir, keys[i]);
         if (!xs_rm(attach->xs, t, path) && errno != ENOENT)
-            return front_error_set(attach->error, -errno, "xenstore: cannot remove %s: %s", path,
-                                   strerror(errno));
+            err = front_error_set(attach->error, -errno, "xenstore: cannot remove %s: %s", path, strerror(errno));
     }
-    return 0;
+    keys_list_free(&present);
+    return err;
 }
 
 int keys_offered(struct attach *attach, xs_transaction_t t)

@@ -27,10 +27,22 @@ struct flag_key { /* 0, 1 or absent */
     size_t offset;
 };
 
-int keys_numbers(struct attach *attach, xs_transaction_t t, const struct number_key *keys, size_t count,
-                 void *into);
-int keys_flags(struct attach *attach, xs_transaction_t t, const struct flag_key *keys, size_t count,
-               void *into);
+/*
+ * What the backend's directory holds: one answer of the store, where most of the keys that are looked for are absent.
+ * Who may not list it may still read its keys: then names is NULL, and any key may be there.
+ */
+struct key_list {
+    char **names;
+    unsigned int count;
+};
+
+void keys_list(struct key_list *keys, struct attach *attach, xs_transaction_t t);
+void keys_list_free(struct key_list *keys);
+
+int keys_numbers(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+                 const struct number_key *keys, size_t count, void *into);
+int keys_flags(struct attach *attach, xs_transaction_t t, const struct key_list *present,
+               const struct flag_key *keys, size_t count, void *into);
 /* Says what was expected of a backend's key and what stands there; err as reading it gave. Returns -EPROTO. */
 int keys_error(struct attach *attach, xs_transaction_t t, int err, const char *key, const char *expected);
 

@@ -95,14 +95,18 @@ static int mtu_read(struct attach *attach, xs_transaction_t t, struct xenfront_n
 static int offer_read(struct attach *attach, xs_transaction_t t, void *arg)
 {
     struct offer *offer = arg;
+    struct key_list present;
     int err = keys_offered(attach, t);
 
+    if (err < 0)
+        return err;
+    keys_list(&present, attach, t);
+    err = keys_numbers(attach, t, &present, number_keys, COUNT(number_keys), offer->info);
     if (err == 0)
-        err = keys_numbers(attach, t, number_keys, COUNT(number_keys), offer->info);
+        err = keys_flags(attach, t, &present, info_flags, COUNT(info_flags), offer->info);
     if (err == 0)
-        err = keys_flags(attach, t, info_flags, COUNT(info_flags), offer->info);
-    if (err == 0)
-        err = keys_flags(attach, t, other_flags, COUNT(other_flags), offer);
+        err = keys_flags(attach, t, &present, other_flags, COUNT(other_flags), offer);
+    keys_list_free(&present);
     if (err == 0)
         err = mac_read(attach, t, offer->info);
     return err == 0 ? mtu_read(attach, t, offer->info) : err;

@@ -27,7 +27,7 @@ struct board {
     _Atomic int64_t main_calls; /* allocations of the main thread */
     _Atomic int64_t worker_calls; /* and of its workers: what they are named */
     _Atomic int64_t fail_in; /* counts down; the allocation that takes it to 0 fails */
-    _Atomic int64_t fail_where; /* 0: any thread, 1: the main thread, 2: workers */
+    _Atomic int64_t fail_where; /* 0: any thread, 1: the main thread, 2: workers, 3: libxenstore's */
     _Atomic int64_t failed; /* allocations that were made to fail */
 };
 
@@ -97,7 +97,7 @@ __attribute__((constructor)) static void start(void)
         board = map;
 }
 
-enum { THREAD_OTHER, THREAD_MAIN, THREAD_WORKER };
+enum { THREAD_OTHER, THREAD_MAIN, THREAD_WORKER, THREAD_STORE };
 
 static int thread_kind(void)
 {
@@ -106,7 +106,9 @@ static int thread_kind(void)
     if (gettid() == getpid())
         return THREAD_MAIN;
     prctl(PR_GET_NAME, name);
-    return strncmp(name, "worker", 6) == 0 ? THREAD_WORKER : THREAD_OTHER;
+    if (strncmp(name, "worker", 6) == 0)
+        return THREAD_WORKER;
+    return strcmp(name, program_invocation_short_name) == 0 ? THREAD_STORE : THREAD_OTHER; /* which nobody names */
 }
 
 /*
@@ -127,7 +129,7 @@ static bool count(const void *caller)
 {
     const int kind = is_of_xen(caller) ? THREAD_OTHER : thread_kind();
 
-    if (kind != THREAD_OTHER)
+    if (kind == THREAD_MAIN || kind == THREAD_WORKER)
         atomic_fetch_add(kind == THREAD_MAIN ? &board->main_calls : &board->worker_calls, 1);
     if (board->fail_in <= 0 || (board->fail_where && board->fail_where != kind))
         return true;

@@ -25,12 +25,13 @@ alloc_read() {
     od -A n -t d8 -j $at -N 8 "$ALLOC_BOARD" | tr -d ' '
 }
 
-# alloc_fail N [any|main|worker]: the N-th allocation from now on fails.
+# alloc_fail N [any|main|worker|store]: the N-th allocation from now on fails.
 alloc_fail() {
     local where=0 bytes
     case ${2:-any} in
     main) where=1 ;;
     worker) where=2 ;;
+    store) where=3 ;;
     esac
     [ "$1" = 0 ] || printf '%b' "\\x0$where" | dd of="$ALLOC_BOARD" bs=1 seek=32 conv=notrunc status=none
     printf -v bytes '\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8))
