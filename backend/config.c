@@ -106,8 +106,8 @@ static const struct setting {
       .unit = "pages",
       .max = 1048576,
       .help = "How many pages of guests at most are kept mapped, of all devices together. What is beyond is copied. "
-              "Each may take one of the process's mappings (vm.max_map_count). The last quarter is for guests that have "
-              "less than 352 pages mapped, which is what a disk needs without indirect segments." },
+              "Each may take one of the process's mappings (vm.max_map_count). The last quarter is for guests that "
+              "have less than 352 pages mapped, which is what a disk needs without indirect segments." },
     { .name = "persistent-pages-guest",
       .offset = offsetof(struct config, persistent_pages_guest),
       .initial = "0",
@@ -154,8 +154,8 @@ static const struct setting {
       .initial = "60",
       .unit = "seconds",
       .max = 86400,
-      .help = "How often xenstored is asked whether it still answers, since a connection that has died may say nothing. "
-              "0: never." },
+      .help = "How often xenstored is asked whether it still answers, since a connection that has died may say "
+              "nothing. 0: never." },
     { .name = "log-level",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct config, log_level),

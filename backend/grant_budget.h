@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * grant_budget.h: how many pages of guests may be kept mapped, and whose. Pages that are mapped stay so as long as their
- * device is connected, so what one guest takes no other one will get: a guest has at most its share, and the last
- * quarter of the budget is for guests that have less than GRANT_BUDGET_FLOOR pages.
+ * grant_budget.h: how many pages of guests may be kept mapped, and whose. Pages that are mapped stay so as long as
+ * their device is connected, so what one guest takes no other one will get: a guest has at most its share, and the
+ * last quarter of the budget is for guests that have less than GRANT_BUDGET_FLOOR pages.
  *
  * Any thread; without locks.
  */

@@ -197,8 +197,8 @@ static int open_file(struct probe *probe, const char *dir, char *reason, unsigne
 }
 
 /*
- * Maps the pages, for the second time: what a kernel puts in their place the first time may be neighbours by chance, and
- * what a daemon that has been at work for a while maps is not.
+ * Maps the pages, for the second time: what a kernel puts in their place the first time may be neighbours by chance,
+ * and what a daemon that has been at work for a while maps is not.
  */
 static int map_pages(struct probe *probe, uint16_t domid)
 {

@@ -309,9 +309,8 @@ fail:
 /* Devices that are connected are served on; nothing of theirs needs the store. */
 static void lose_store(void)
 {
-    log_error(NULL,
-              "the store is gone (has xenstored ended, or was there no memory?): connected devices are served on, no other will be; "
-              "trying to reach it again");
+    log_error(NULL, "the store is gone (has xenstored ended, or was there no memory?): connected devices are "
+                    "served on, no other will be; trying to reach it again");
     close_store();
     store.retry_ms = RETRY_FIRST_MS;
     schedule_retry(store.retry_ms);

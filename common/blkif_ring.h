@@ -63,8 +63,8 @@ static inline int blkif_ring_available(const struct blkif_ring *ring)
 }
 
 /*
- * Asks the processor for the slots of the next requests, all at once and to be written to, since their answers go to the
- * same place: one by one each would be waited for, as the peer's processor has them.
+ * Asks the processor for the slots of the next requests, all at once and to be written to, since their answers go to
+ * the same place: one by one each would be waited for, as the peer's processor has them.
  */
 static inline void blkif_ring_expect(const struct blkif_ring *ring, unsigned int count)
 {

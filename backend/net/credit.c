@@ -60,8 +60,8 @@ static void replenish(struct credit *credit, uint64_t now_us)
 }
 
 /*
- * When so many bytes more will be there. Of short periods as many as make a millisecond, since nobody is served sooner by
- * being woken for each, as long as the burst takes in what they give.
+ * When so many bytes more will be there. Of short periods as many as make a millisecond, since nobody is served
+ * sooner by being woken for each, as long as the burst takes in what they give.
  */
 static uint64_t wait_for(const struct credit *credit, uint64_t bytes)
 {

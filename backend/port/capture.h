@@ -18,8 +18,8 @@
 struct capture;
 
 /*
- * Makes the file, or empties it; a regular one, since others may make the writer wait for ever. May block. 0 or negative
- * errno and a reason.
+ * Makes the file, or empties it; a regular one, since others may make the writer wait for ever. May block. 0 or
+ * negative errno and a reason.
  */
 int capture_open(struct capture **capture, const char *path, char *reason, size_t reason_size);
 /*

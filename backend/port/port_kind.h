@@ -53,8 +53,8 @@ extern const struct port_kind port_kind_generator;
 extern const struct port_kind port_kind_socket;
 
 /*
- * For kinds whose descriptor changes while they are attached: its event goes along. Closes the old one; owns the new one,
- * -1: none, also when it fails with -ENOMEM and has none.
+ * For kinds whose descriptor changes while they are attached: its event goes along. Closes the old one; owns the new
+ * one, -1: none, also when it fails with -ENOMEM and has none.
  */
 int port_set_fd(struct port *port, int fd);
 

@@ -3,9 +3,9 @@
  * socket.c: frames over a stream socket, each behind its length in four bytes, in network order: how QEMU's socket
  * backends and passt speak. With passt at the other end a guest has a network without any privilege.
  *
- * Both directions have a buffer of a fixed size. When the other side is slow the guest's ring waits (port_room). When it
- * goes away, or what it says makes no sense, the link is down and what is on its way lost, as on a cable; from then on
- * the port looks for it again, at growing distances.
+ * Both directions have a buffer of a fixed size. When the other side is slow the guest's ring waits (port_room). When
+ * it goes away, or what it says makes no sense, the link is down and what is on its way lost, as on a cable; from
+ * then on the port looks for it again, at growing distances.
  */
 #include <config.h>
 

@@ -83,8 +83,8 @@ xengntshr_handle *mapper_share(void);
 xengnttab_handle *granter_tab(void);
 
 /*
- * Pages that the granter shares with a domain, as xengntshr_share_pages() returns them, and their end. All rows share by
- * these: the pages may be those of a guest (granter.c).
+ * Pages that the granter shares with a domain, as xengntshr_share_pages() returns them, and their end. All rows share
+ * by these: the pages may be those of a guest (granter.c).
  */
 void *pages_share(xengntshr_handle *shr, uint32_t to, uint32_t count, uint32_t *refs, int is_writable);
 int pages_unshare(xengntshr_handle *shr, void *pages, uint32_t count);

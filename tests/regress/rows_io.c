@@ -312,8 +312,8 @@ static void h08_held_until_the_last_request(void)
 }
 
 /*
- * A backend that closes under a storm of I/O, and one that drains first. The end of its ring, a page like the others, is
- * what tells the granter that all is over: then nothing is in use, and nothing is written any more.
+ * A backend that closes under a storm of I/O, and one that drains first. The end of its ring, a page like the others,
+ * is what tells the granter that all is over: then nothing is in use, and nothing is written any more.
  */
 static void h09_closed_means_over(void)
 {

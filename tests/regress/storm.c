@@ -5,9 +5,9 @@
  * Each operation maps a random scatter of granted pages, moves 512 bytes to 2 MiB between them and a file by libaio
  * or io_uring, direct or through the page cache, in one piece or in pieces of some sectors, and unmaps: after the
  * completion, or with --early while the request is in flight: by the library or by munmap(2), as a whole or in parts,
- * and sometimes the same pages are mapped again before it is over. Then the owner looks at its pages, byte by byte, also
- * at those that the request must not touch. A request may come back short, or with an error if one was ordered by
- * --may-fail.
+ * and sometimes the same pages are mapped again before it is over. Then the owner looks at its pages, byte by byte,
+ * also at those that the request must not touch. A request may come back short, or with an error if one was ordered
+ * by --may-fail.
  *
  *     storm --granter=DOMID --file=FILE [--operations=N] [--seed=N] [--early] [--may-fail]
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * net_handle.h: a handle of a network device over a store and grants in this process, for the tests of it, which play the
- * backend.
+ * net_handle.h: a handle of a network device over a store and grants in this process, for the tests of it, which play
+ * the backend.
  */
 #ifndef XENSPLIT_TESTS_UNIT_NET_HANDLE_H
 #define XENSPLIT_TESTS_UNIT_NET_HANDLE_H

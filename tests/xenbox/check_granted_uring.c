@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * check_granted_uring.c: what programs get from the replacement of liburing for requests on granted pages: chains, order,
- * registered files, silence and refusals, as from a kernel. Each test runs against a box, with a file for direct I/O.
+ * check_granted_uring.c: what programs get from the replacement of liburing for requests on granted pages: chains,
+ * order, registered files, silence and refusals, as from a kernel. Each test runs against a box, with a file for
+ * direct I/O.
  */
 #include <config.h>
 
