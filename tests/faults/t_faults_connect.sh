@@ -3,7 +3,7 @@
 # Every prefix of a connect fails: whatever Xen or the store refuses in turn while a guest connects, works and closes, and
 # while its device is detached and attached, the device closes and says why, or it is tried again; it lets go of exactly
 # what it had; and the next connect works.
-# limit: 240
+# limit: 600
 . "$(dirname "$0")/../functions.sh"
 
 need jq

@@ -3,7 +3,6 @@
 # No memory, at each allocation in turn, while a guest connects, works and closes and while its device is attached and
 # detached (catalogue C07): what fails says so, or is tried again; the daemon lives, keeps nothing, and serves the next
 # connect as if nothing had been. (The thread that libxenstore keeps is t_faults_store.sh's.)
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/faults.sh"
 

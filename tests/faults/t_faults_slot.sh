@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Release is not destruction: a guest connects and closes again and again, and after the first time the daemon's workers
 # allocate nothing, and the daemon as a whole keeps nothing. The memory goes with the guest.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/faults.sh"
 

@@ -3,7 +3,6 @@
 # The thread that reads for libxenstore has no memory for a message and ends, for good and without a word: nothing that
 # the store says reaches the daemon any more. It finds out, says so, and makes a new connection; guests that are
 # connected notice nothing.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/faults.sh"
 

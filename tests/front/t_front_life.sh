@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A frontend that is killed under load, refused, stopped, or loses its disk: whoever comes next connects and finds a
 # disk that works, and the store says what it should.
-# limit: 90
 . "$(dirname "$0")/../functions.sh"
 
 box_up

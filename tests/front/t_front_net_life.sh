@@ -3,7 +3,6 @@
 # The life of a network device: connected a hundred times, its frontend killed, closed and detached under traffic:
 # whoever comes next connects and has a network, and nothing is left in the box (catalogue E09, E23). A daemon that is
 # killed under traffic is succeeded by one that takes the rings over.
-# limit: 150
 . "$(dirname "$0")/../net.sh"
 need ping
 

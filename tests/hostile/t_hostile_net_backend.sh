@@ -3,7 +3,6 @@
 # Network backends that break the rules (catalogue C22, E05, E06, E07, E08, E10, E13, E17): the frontend says what is
 # wrong, or goes on where only a packet is bad, ends with the right status, closes its end, and neither crashes nor
 # hangs.
-# limit: 180
 . "$(dirname "$0")/../functions.sh"
 
 HOSTILE=$XS_BUILDDIR/tests/hostile/hostile_back

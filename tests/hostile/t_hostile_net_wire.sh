@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # The far end of a socket port goes away while packets are on their way, comes back, speaks nonsense: the link is down
 # meanwhile, the log says why, what is sent is lost and answered, and the same guest is served when somebody is there again.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/hostile_net.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # libxenvchan as Debian built it, at full speed: a program on its public interface sends 256 MiB from one guest to
 # another, which checks every word of it.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 SPEED=$XS_BUILDDIR/tests/interop/vchan_speed

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # socat carries a file both ways, compared; tshark finds no malformed frame and no bad checksum in what it saw on the host's
 # end, nor in what `xensplit capture` and `xenfront net dump` wrote.
-# limit: 120
 . "$(dirname "$0")/../net.sh"
 need socat tshark ping
 

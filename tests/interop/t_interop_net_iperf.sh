@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # iperf3 through the pair: TCP and UDP, IPv4 and IPv6, both ways, with and without offloads, MTU 1500 and 9000: all of
 # it arrives, and the ends counted no malformed packet.
-# limit: 150
 . "$(dirname "$0")/../net.sh"
 need iperf3 jq
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # passt at the other end of a device's port: an unprivileged user's network. The guest gets its address from it by DHCP,
 # and fetches a file from a server of the host through it; and so it does again when passt has ended and come back.
-# limit: 90
 . "$(dirname "$0")/../net.sh"
 need passt busybox ping
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Debian's oxenstored keeps the store of a box: what holds for xenstored holds for it. Tests of the store, of domains
 # and of devices run once more on it. It leaves no file outside the box, and no dead guest stays for its sake.
-# limit: 240
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/interop.sh"
 need "$XEN_BIN/oxenstored" "$XEN_BIN/test-xenstore"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # QEMU's own block backend, qdisk, serves our frontend: 64 MiB are verified, and an ext4 image that was written
 # through it passes e2fsck.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/interop.sh"
 need "$XEN_QEMU" mke2fs e2fsck

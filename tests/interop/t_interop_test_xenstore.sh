@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Debian's xenstored in a box, judged by Xen's own test-xenstore: from domain 0 through the socket and from a guest
 # through the ring; and the guest's permissions end where they should.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/interop.sh"
 need "$XEN_BIN/test-xenstore"

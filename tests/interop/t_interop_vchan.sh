@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # libxenvchan as Debian built it: vchan-socket-proxy in two guests moves 100 MB over shared rings, compared byte for
 # byte, and then 20 MB the other way.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/interop.sh"
 need "$XEN_BIN/vchan-socket-proxy"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # The main job of a network device: a guest's namespace and the host's reach each other through the rings, by kernel
 # and without one; what the commands report is so; wrong arguments are told apart.
-# limit: 60
 . "$(dirname "$0")/../net.sh"
 need ping
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # The daemon is killed again and again while guests work, and started anew: their frontends never notice, nothing is
 # lost, nothing is answered twice (the frontend checks ids), and what is read back is what was written.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 KILLS=10

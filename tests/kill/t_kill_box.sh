@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # What is below the daemon is killed at a random point, under load. Without its store it serves on whom it serves and
 # ends in order; with the hypervisor's process everything of the box ends, and nothing is left of it.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/../xenbox/helpers.sh"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A daemon that is told to leave its guests to the next one (on-exit = keep) drains, exits 0 and is succeeded without
 # the guests noticing. What cannot be taken over, a disk in memory, closes with a reason.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 box_up

@@ -4,7 +4,6 @@
 # domain 0 does when a mapping goes away under I/O. The device is removed, the frontend dies, the daemon is killed, the
 # guest is destroyed: the box stays whole. What no daemon can see, a reference that outlives the completion, breaks it
 # when pages are mapped for each request, and does not when data is copied.
-# limit: 180
 . "$(dirname "$0")/../functions.sh"
 
 need jq

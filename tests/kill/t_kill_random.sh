@@ -4,7 +4,6 @@
 # of a connect, while queues move between workers, in a box that breaks as a Linux domain 0 would when a process dies with
 # I/O on granted pages. What was acknowledged is read back, nothing is answered twice (the frontends look), and at the
 # end nothing is left.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 ROUNDS=$(rounds 120 5000)

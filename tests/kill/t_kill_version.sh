@@ -3,7 +3,6 @@
 # An upgrade or a downgrade under running guests: the records of what is in flight are of a version that the new daemon
 # cannot read. A disk of which nothing was in flight is taken over all the same; another one closes, with an error that
 # names it, and is not left hanging.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 records() { # DOMID

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A daemon that is killed, and one that leaves its guests to the next (on-exit = keep): the interface stays, with its
 # index and addresses, the next daemon goes on with the same rings, and what a guest sends all the while arrives whole.
-# limit: 120
 . "$(dirname "$0")/../net.sh"
 need ping socat cmp
 

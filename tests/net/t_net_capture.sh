@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A capture of an interface: what a guest sends and receives is there in a form that other programs read, frame by frame,
 # with good checksums, whether the interface is connected at the beginning or not; and how it ends.
-# limit: 120
 . "$(dirname "$0")/../net.sh"
 need ping tcpdump prlimit
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # How long an interface lives: errors leave it as it is, with its addresses, as long as its device is attached; it goes
 # with the device, also when the daemon was killed and never sees the device again; and nothing that is not ours goes.
-# limit: 120
 . "$(dirname "$0")/../net.sh"
 
 index() {

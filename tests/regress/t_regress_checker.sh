@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What `xenbox check` has an eye on: of each invariant there is a bug switch that breaks it, and the checker says so.
-# limit: 240
 . "$(dirname "$0")/../functions.sh"
 
 while read -r bug mode says; do

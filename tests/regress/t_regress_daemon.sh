@@ -3,7 +3,6 @@
 # The installed daemon, unchanged, does direct I/O on pages that it has mapped, in boxes whose kernels map as a PV domain
 # 0 does. Data are right in modes pv and pv32, by a CPU's and by a device's way. With the override switched off they are
 # wrong, and a verification says where; the daemon that tries it at its start finds that out and copies.
-# limit: 240
 . "$(dirname "$0")/../functions.sh"
 
 export XENBOX_HOME=$SCRATCH/boxes

@@ -3,7 +3,6 @@
 # The daemon tries at its start whether I/O on mapped pages is right: of each bug switch that the rows about such I/O
 # know, either it says so, in one line, and copies, or the switch is one that a single request at rest cannot meet. A
 # switch that is in neither list turns this test red.
-# limit: 300
 . "$(dirname "$0")/../functions.sh"
 
 need jq

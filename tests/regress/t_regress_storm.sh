@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Ten thousand times mapped, moved and unmapped: scattered pages under libaio and io_uring, 512 bytes to 2 MiB, with
 # engines that are slow, short, failing, and that keep pages too long; unmapped after the I/O and under it.
-# limit: 240
 . "$(dirname "$0")/../functions.sh"
 
 # storm OPERATIONS OPTION...

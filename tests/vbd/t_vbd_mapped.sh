@@ -3,7 +3,6 @@
 # I/O straight to and from mapped pages, in a box that breaks as a real domain 0 does when a mapping goes away while I/O
 # refers to it: it is tried at the start, it is right, and in no close, removal or death of the daemon is anything
 # unmapped under I/O (the box is checked at the end).
-# limit: 180
 . "$(dirname "$0")/../functions.sh"
 
 need jq

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # The try at the start finds out the kernel's historic faults that break I/O on mapped pages (catalogue A08, A17, H07):
 # one line says what is wrong, and what the guest reads is right, since it is copied.
-# limit: 180
 . "$(dirname "$0")/../functions.sh"
 
 # tried MODE BUG WORDS: WORDS are what the log says.

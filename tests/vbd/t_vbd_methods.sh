@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Each way that data can go: chosen from the setting and from what the frontend offers, shown with its reason, right,
 # and with nothing left mapped when the frontend is gone (catalogue C08, C17: the box is checked each time).
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 need jq

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Queues go from worker to worker, and their channels are suspended and resumed, a thousand times under load. Nothing is
 # lost, nothing is answered twice (the frontends look), and what was written is what is read.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 
 need jq

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Catalogue H11: one recorded workload, with all operations and sizes and with bad requests, through every method and
 # engine: the same responses, the same bytes in the guest's memory after each round, the same disk.
-# limit: 180
+# limit: 600
 . "$(dirname "$0")/../functions.sh"
 
 SECTORS=8192 SEED=${SEED:-20261121} ROUNDS=${ROUNDS:-200}

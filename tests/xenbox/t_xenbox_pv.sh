@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # What is true of mapped grants is true in boxes of modes pv and pv32 as well: the programs that test it, and a disk
 # under load.
-# limit: 240
 . "$(dirname "$0")/../functions.sh"
 
 for XS_MODE in pv pv32; do

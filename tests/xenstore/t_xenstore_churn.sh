@@ -3,7 +3,6 @@
 # Domains come and go, with programs that are connected to the store: afterwards the store, the proxy and the
 # hypervisor process hold as many descriptors and mappings as before, and the store as many nodes. The library of
 # event channels keeps descriptors of a few handles that are gone, until it needs the room.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 need jq
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Many programs of one guest share its store ring: none can spoil it for the others, and what a killed one owned
 # is undone. xenstored's own limits (10 transactions and 128 watches a domain) show each that was not.
-# limit: 120
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/../interop/interop.sh"
 need "$XEN_BIN/xenstore-control" xenstore-read xenstore-write jq prlimit
