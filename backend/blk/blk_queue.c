@@ -111,7 +111,7 @@ static unsigned int queue_intake(struct blk_queue *queue)
         queue_break(queue);
         return 0;
     }
-    available = (unsigned int)ret < queue->chunk ? (unsigned int)ret : queue->chunk;
+    available = (unsigned int)ret < queue->intake_chunk ? (unsigned int)ret : queue->intake_chunk;
     blkif_ring_expect(&queue->ring, available);
     while ((request = queue_take(queue, &available))) {
         blk_request_fill(request, &queue->grants);
@@ -126,17 +126,18 @@ static unsigned int queue_intake(struct blk_queue *queue)
     return count;
 }
 
-/* Answers what is done. */
-static void queue_answer(struct blk_queue *queue)
+/* Answers the first of what is done, as many as are answered together. */
+static void answer_chunk(struct blk_queue *queue)
 {
     struct blk_request *request;
+    unsigned int count = 0;
 
-    if (!queue->done.first)
-        return;
-    for (request = queue->done.first; request; request = request->next)
+    for (request = queue->done.first; request && count < queue->answer_chunk;
+         request = request->next, count++)
         blk_request_empty(request, &queue->grants);
     grant_io_run(&queue->grants);
-    for (request = queue->done.first; request; request = request->next) {
+    request = queue->done.first;
+    for (unsigned int i = 0; i < count; i++, request = request->next) {
         const struct blkif_command *command = &request->record->command;
         RING_IDX index = queue->ring.native.rsp_prod_pvt;
 
@@ -147,12 +148,19 @@ static void queue_answer(struct blk_queue *queue)
         queue->counters.kicks_sent++;
         channel_notify(&queue->channel);
     }
-    while ((request = blk_request_list_take(&queue->done))) {
+    for (unsigned int i = 0; i < count; i++) {
+        request = blk_request_list_take(&queue->done);
         inflight_free(request->record);
         request->next = queue->idle;
         queue->idle = request;
         queue->owed--;
     }
+}
+
+static void queue_answer(struct blk_queue *queue)
+{
+    while (queue->done.first)
+        answer_chunk(queue);
 }
 
 static bool is_ready(void *arg)

@@ -81,7 +81,8 @@ struct blk_queue {
     unsigned int idle_events; /* that came since the last request */
     struct log_limit log_limit;
     struct queue_counters counters;
-    unsigned int chunk; /* requests that are taken in, and answered, together at the most */
+    unsigned int intake_chunk; /* requests that are taken in together at the most */
+    unsigned int answer_chunk; /* that are answered together */
     unsigned int owed; /* taken from the ring and not answered */
     struct blk_request *idle; /* a stack */
     struct blk_request_list replayed; /* from the in-flight file: come before the ring */

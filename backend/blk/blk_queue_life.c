@@ -89,12 +89,14 @@ static void queue_say_foreign(struct blk_queue *queue, int error, uint32_t owed)
     const struct inflight *inflight = &queue->inflight;
 
     if (error == -ENOTSUP)
-        blk_queue_say(queue,
-                      "in-flight records %s: expected version %u, found version %u with %u requests in flight, "
-                      "which only the xensplitd that wrote them could finish",
-                      queue->inflight_path, inflight_version(), inflight->foreign.version, owed);
+        blk_queue_say(
+            queue,
+            "in-flight records %s: expected version %u, found version %u with %u requests in flight, "
+            "which only the xensplitd that wrote them could finish",
+            queue->inflight_path, inflight_version(), inflight->foreign.version, owed);
     else
-        blk_queue_say(queue, "in-flight records %s: cannot be replaced: %s", queue->inflight_path, strerror(-error));
+        blk_queue_say(queue, "in-flight records %s: cannot be replaced: %s", queue->inflight_path,
+                      strerror(-error));
 }
 
 /* Where the ring stands: at the beginning, or where the predecessor left it. */
@@ -185,13 +187,26 @@ static int queue_bind(struct blk_queue *queue, struct worker *worker)
     return ret;
 }
 
+/*
+ * Where requests share system calls, all that are there go together. Where each is done with a few stores, or with a
+ * copy of its data, the guest gets its answers a few at a time, and works on them while the next are served.
+ */
+static void choose_chunks(struct blk_queue *queue)
+{
+    const bool is_mapped = queue->method == GRANT_IO_PERSISTENT;
+
+    queue->answer_chunk = is_mapped && !queue->loans ? CHUNK_UNSHARED : BLKIF_RING_SLOTS;
+    queue->intake_chunk =
+        is_mapped && !disk_geometry(queue->disk)->is_file ? CHUNK_UNSHARED : BLKIF_RING_SLOTS;
+}
+
 /* Whether I/O may go straight to mapped pages is a question of the worker's engine too. Nothing is lent. */
 static int queue_make_loans(struct blk_queue *queue, const struct worker *worker)
 {
     const struct disk_geometry *geometry = disk_geometry(queue->disk);
 
-    queue->may_borrow =
-        mapped_io_choose(engine_name(worker->engine), queue->method, geometry->is_file, &queue->borrow_reason);
+    queue->may_borrow = mapped_io_choose(engine_name(worker->engine), queue->method, geometry->is_file,
+                                         &queue->borrow_reason);
     queue->loans = NULL;
     if (!queue->may_borrow)
         return 0;
@@ -204,15 +219,13 @@ static int queue_make_loans(struct blk_queue *queue, const struct worker *worker
     return 0;
 }
 
-/*
- * Where requests share system calls, all that are there go together. Where each is done with a few stores, the guest
- * gets its answers as early as a cache line can carry them, so that it works on them while the next are served.
- */
-static unsigned int choose_chunk(const struct blk_queue *queue)
+/* How this worker serves it. */
+static int queue_choose(struct blk_queue *queue, const struct worker *worker)
 {
-    const bool is_shared = disk_geometry(queue->disk)->is_file || queue->method != GRANT_IO_PERSISTENT;
+    const int ret = queue_make_loans(queue, worker);
 
-    return is_shared ? BLKIF_RING_SLOTS : CHUNK_UNSHARED;
+    choose_chunks(queue);
+    return ret;
 }
 
 int blk_queue_start(struct blk_queue *queue)
@@ -222,7 +235,6 @@ int blk_queue_start(struct blk_queue *queue)
     int ret;
 
     queue->waiter.wake = on_buffer;
-    queue->chunk = choose_chunk(queue);
     ret = queue_open_inflight(queue);
     if (ret)
         goto fail;
@@ -230,7 +242,7 @@ int blk_queue_start(struct blk_queue *queue)
     ret =
         grant_io_init(&queue->grants, worker->gnttab, (uint16_t)identity->domid, queue->method, queue->label);
     if (ret == 0)
-        ret = queue_make_loans(queue, worker);
+        ret = queue_choose(queue, worker);
     if (ret) {
         blk_queue_say(queue, "no memory for a queue");
         goto fail;
@@ -300,7 +312,7 @@ int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
     ret = grant_io_init(&queue->grants, worker->gnttab, (uint16_t)queue->identity.domid, queue->method,
                         queue->label);
     if (ret == 0)
-        ret = queue_make_loans(queue, worker);
+        ret = queue_choose(queue, worker);
     if (ret)
         blk_queue_say(queue, "no memory for a queue");
     else
