@@ -124,6 +124,25 @@ static void rx_producer_half(struct raw_net *net)
     broken_by(net, &net->rx_page->req_prod, 1u << 31);
 }
 
+/* Catalogue D04: none is offered, and the keys of one are nothing to us. */
+static void control_ring(struct raw_net *net)
+{
+    struct raw_front *base = &net->base;
+    unsigned int count;
+    char path[160], *value;
+
+    raw_wait_backend(base, 1u << XenbusStateInitWait);
+    snprintf(path, sizeof(path), "%s/feature-ctrl-ring", base->backend);
+    value = xs_read(base->xs, XBT_NULL, path, &count);
+    if (value && strcmp(value, "0") != 0)
+        raw_fail("a control ring is offered: feature-ctrl-ring is %s", value);
+    free(value);
+    raw_write(base, "ctrl-ring-ref", "31000");
+    raw_write(base, "event-channel-ctrl", "4294967296");
+    raw_net_connect(net, true);
+    net_expect_service(net);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct raw_net *net);
@@ -140,8 +159,11 @@ static const struct {
     { "fuzz", net_case_fuzz, NULL, NULL },
     { "mutation", net_case_mutation, NULL, NULL },
     { "ids", net_case_ids, NULL, NULL },
+    { "reuse", net_case_reuse, NULL, NULL },
+    { "control-ring", control_ring, NULL, NULL },
     { "gso", net_case_gso, NULL, NULL },
     { "far-end", net_case_far_end, NULL, NULL },
+    { "far-end-sleeps", net_case_far_end_sleeps, NULL, NULL },
     { "far-end-full", net_case_far_end_full, NULL, NULL },
     { "nonsense", net_case_nonsense, NULL, NULL },
     { "bad-frames", net_case_bad_frames, NULL, NULL },

@@ -19,10 +19,12 @@ void net_expect_silence(struct raw_net *net, const char *what);
 /* hostile_net_flight.c */
 void net_case_mutation(struct raw_net *net);
 void net_case_ids(struct raw_net *net);
+void net_case_reuse(struct raw_net *net);
 void net_case_gso(struct raw_net *net);
 
 /* hostile_net_wire.c */
 void net_case_far_end(struct raw_net *net);
+void net_case_far_end_sleeps(struct raw_net *net);
 void net_case_far_end_full(struct raw_net *net);
 void net_case_nonsense(struct raw_net *net);
 void net_case_bad_frames(struct raw_net *net);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "tests/hostile/hostile_back.h"
+#include "common/netif_packet.h"
 #include "tests/hostile/raw_net_back.h"
+#include "tests/unit/frames.h"
 
 #define STORM_EVENTS 20000
 #define RING_SLOTS 256
@@ -166,6 +168,7 @@ static void rx_bad_packets(struct raw_back *back)
     net_give_raw(back, (netif_rx_response_t){ .id = 4, .status = 4097 });
     net_give_raw(back, (netif_rx_response_t){ .id = 5, .status = NETIF_RSP_ERROR });
     net_give_raw(back, (netif_rx_response_t){ .id = 6, .status = -32768 });
+    net_give_raw(back, (netif_rx_response_t){ .id = 7, .offset = 4037, .status = 60 }); /* by one byte */
     net_give(back, 0, 60, 1, NETRXF_csum_blank); /* and no TCP in it */
     net_give(back, 0, 60, 1, NETRXF_gso_prefix);
     extra_gso(back, XEN_NETIF_GSO_TYPE_TCPV4, 0);
@@ -175,6 +178,49 @@ static void rx_bad_packets(struct raw_back *back)
     net_give_extra(back, (netif_extra_info_t){ .type = 99 });
     for (int i = 0; i < 17; i++) /* more than a packet may have */
         net_give(back, 0, 4096, 1, i < 16 ? NETRXF_more_data : 0);
+    net_give_good(back);
+    net_give_push(back);
+    net_serve(back);
+}
+
+static void give_segments(struct raw_back *back, const uint8_t *bytes, uint32_t length, uint8_t type,
+                          uint16_t size)
+{
+    netif_extra_info_t extra = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
+
+    extra.u.gso.type = type;
+    extra.u.gso.size = size;
+    net_give_bytes(back, 0, bytes, (uint16_t)length, NETRXF_extra_info | NETRXF_csum_blank);
+    net_give_extra(back, extra);
+}
+
+/*
+ * To one that takes everything: checksums and segments of packets that end in their headers, at every byte, sizes of
+ * segments that there are not, and segments of what is not TCP, or of another IP than they say.
+ */
+static void rx_bad_offloads(struct raw_back *back)
+{
+    static const struct frame_recipe tcp4 = { .version = 4, .protocol = 6, .payload_bytes = 200 };
+    static const struct frame_recipe tcp6 = { .version = 6, .protocol = 6, .payload_bytes = 200 };
+    static const struct frame_recipe udp4 = { .version = 4, .protocol = 17, .payload_bytes = 200 };
+    uint8_t bytes[FRAME_BYTES_MAX];
+    uint32_t length, transport;
+
+    net_connect(back);
+    length = frame_make(bytes, &tcp4, &transport);
+    for (uint16_t cut = 14; cut < transport + 20; cut++)
+        net_give_bytes(back, 0, bytes, cut, NETRXF_csum_blank);
+    for (uint16_t size = 0; size < NETIF_SEGMENT_BYTES_MIN; size++)
+        give_segments(back, bytes, length, XEN_NETIF_GSO_TYPE_TCPV4, size);
+    give_segments(back, bytes, length, XEN_NETIF_GSO_TYPE_TCPV6, 100);
+    give_segments(back, bytes, length, XEN_NETIF_GSO_TYPE_NONE, 100);
+    give_segments(back, bytes, length, 77, 100);
+    length = frame_make(bytes, &udp4, &transport);
+    give_segments(back, bytes, length, XEN_NETIF_GSO_TYPE_TCPV4, 100);
+    length = frame_make(bytes, &tcp6, &transport);
+    give_segments(back, bytes, length, XEN_NETIF_GSO_TYPE_TCPV4, 100);
+    for (uint16_t cut = 14; cut < transport + 20; cut++)
+        give_segments(back, bytes, cut, XEN_NETIF_GSO_TYPE_TCPV6, 100);
     net_give_good(back);
     net_give_push(back);
     net_serve(back);
@@ -367,6 +413,7 @@ const struct hostile_back_case hostile_net_back_cases[] = {
     { "rx-cut", rx_cut, TAKE, 1, "receive: slot 0" },
     { "rx-extras-endless", rx_extras_endless, TAKE, 1, "receive: slot 0" },
     { "rx-bad-packets", rx_bad_packets, TAKE, 0, "1 packets" },
+    { "rx-bad-offloads", rx_bad_offloads, TAKE " --offloads", 0, "1 packets" },
     { "rx-little-parts", rx_little_parts, "dump --count=11 --seconds=30", 0, "11 packets" },
     { "rx-changes", rx_changes, TAKE " --offloads", 0, "1 packets" },
     { "event-storm", event_storm, TAKE, 0, "1 packets" },

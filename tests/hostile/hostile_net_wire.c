@@ -38,13 +38,10 @@ void net_case_far_end(struct raw_net *net)
     }
 }
 
-/* Catalogue D09: it goes while the guest's packets wait for room, so that the error comes from within a pass. */
-void net_case_far_end_full(struct raw_net *net)
+/* 16 chains of 16 pages: 1 MB, which nobody takes. */
+static void fill_wire(struct raw_net *net)
 {
-    raw_net_connect(net, false);
-    net_expect_service(net);
-    for (unsigned int i = 0; i < NETIF_RING_SLOTS;
-         i++) { /* 16 chains of 16 pages: 1 MB, which nobody takes */
+    for (unsigned int i = 0; i < NETIF_RING_SLOTS; i++) {
         struct netif_tx_request request =
             raw_net_slot(net, i % 16, 0, 4090, i % 16 < 15 ? NETTXF_more_data : 0);
 
@@ -53,7 +50,54 @@ void net_case_far_end_full(struct raw_net *net)
         raw_net_put(net, &request);
     }
     raw_net_push(net);
+}
+
+/*
+ * Catalogue D14: a guest whose packets are held up by a far end that is there and does not read can go, and come again.
+ * They are more than socket and buffer hold: once the first is answered the last wait, and all of those that follow.
+ */
+void net_case_far_end_sleeps(struct raw_net *net)
+{
+    for (unsigned int round = 0; round < 3; round++) {
+        raw_net_connect(net, false);
+        fill_wire(net);
+        if (round == 0)
+            raw_net_response(net);
+        raw_net_disconnect(net);
+    }
+    raw_net_connect(net, false);
+    raw_net_hang_up(net);
+    raw_net_wait_carrier(net, false);
+    raw_net_listen(net);
+    raw_net_wait_carrier(net, true);
+    net_expect_service(net);
+}
+
+/* The port stops reading for a while, since there is no page, and reads again. */
+static void read_again(struct raw_net *net)
+{
+    raw_net_post(net, 0, 1);
+    raw_net_push_posted(net);
+    for (unsigned int i = 0; i < 2; i++)
+        raw_net_inject(net, net->tx_data, 1000);
+    raw_net_received(net);
+    poll(NULL, 0, 100); /* until it has seen that there is no other: most likely */
+    raw_net_post(net, 1, 1);
+    raw_net_push_posted(net);
+    raw_net_received(net);
+}
+
+/*
+ * Catalogue D09: it goes while the guest's packets wait for room, so that the error comes from within a pass. Whoever
+ * began to wait last is called first: the end is found in a read, and nobody says that there is room.
+ */
+void net_case_far_end_full(struct raw_net *net)
+{
+    raw_net_connect(net, false);
+    net_expect_service(net);
+    fill_wire(net);
     poll(NULL, 0, 100); /* that they do wait is not certain, only that they will be answered */
+    read_again(net);
     raw_net_hang_up(net);
     for (unsigned int i = 0; i < NETIF_RING_SLOTS; i++)
         if (raw_net_response(net).id != 0xa000 + i % 16)

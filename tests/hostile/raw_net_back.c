@@ -81,7 +81,8 @@ void net_give_raw(struct raw_back *back, netif_rx_response_t response)
     back->rx.req_cons++;
 }
 
-void net_give(struct raw_back *back, uint16_t offset, uint16_t bytes, uint8_t fill, uint16_t flags)
+void net_give_bytes(struct raw_back *back, uint16_t offset, const void *bytes, uint16_t length,
+                    uint16_t flags)
 {
     netif_rx_request_t request;
     uint8_t *page;
@@ -90,10 +91,18 @@ void net_give(struct raw_back *back, uint16_t offset, uint16_t bytes, uint8_t fi
     page = xengnttab_map_grant_ref(back->gnttab, back->domid, request.gref, PROT_READ | PROT_WRITE);
     if (!page)
         back_fail("cannot map a posted page: %s", strerror(errno));
-    memset(page + offset, fill, bytes);
+    memcpy(page + offset, bytes, length);
     xengnttab_unmap(back->gnttab, page, 1);
     net_give_raw(back, (netif_rx_response_t){
-                           .id = request.id, .offset = offset, .status = (int16_t)bytes, .flags = flags });
+                           .id = request.id, .offset = offset, .status = (int16_t)length, .flags = flags });
+}
+
+void net_give(struct raw_back *back, uint16_t offset, uint16_t length, uint8_t fill, uint16_t flags)
+{
+    uint8_t bytes[4096];
+
+    memset(bytes, fill, length);
+    net_give_bytes(back, offset, bytes, length, flags);
 }
 
 void net_give_extra(struct raw_back *back, netif_extra_info_t extra)

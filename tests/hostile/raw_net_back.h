@@ -19,8 +19,10 @@ netif_tx_request_t net_request(struct raw_back *back);
 /* Responses go onto the rings unseen by the frontend until the push, which always notifies. */
 void net_answer(struct raw_back *back, uint16_t id, int16_t status);
 void net_answer_push(struct raw_back *back);
-/* Takes the next posted slot; its page gets `bytes` of `fill` at the offset. */
-void net_give(struct raw_back *back, uint16_t offset, uint16_t bytes, uint8_t fill, uint16_t flags);
+/* Takes the next posted slot; its page gets the bytes, or so many of `fill`, at the offset. */
+void net_give_bytes(struct raw_back *back, uint16_t offset, const void *bytes, uint16_t length,
+                    uint16_t flags);
+void net_give(struct raw_back *back, uint16_t offset, uint16_t length, uint8_t fill, uint16_t flags);
 /* The same, but the response says what it says, and nothing is written. */
 void net_give_raw(struct raw_back *back, netif_rx_response_t response);
 void net_give_extra(struct raw_back *back, netif_extra_info_t extra);

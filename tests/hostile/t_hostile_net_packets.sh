@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Guests that send packets which no good frontend would (catalogue D01, D08, D10, D11, D12, D13, D17, E17), and good ones:
-# each bad one is answered with an error and not seen outside, and the next good one comes out whole.
+# Guests that send packets which no good frontend would, and good ones: each bad one is answered with an error and not
+# seen outside, and the next good one comes out whole (catalogue D01, D08, D10, D11, D12, D13, D16, D17, D18, E17).
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/hostile_net.sh"
 
@@ -15,6 +15,7 @@ hostile checksums "a blank checksum where there is neither TCP nor UDP"
 hostile grants "a granted page cannot be copied"
 hostile fuzz
 hostile ids
+hostile reuse
 hostile mutation
 
 say "gso"

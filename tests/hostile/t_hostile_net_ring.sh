@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Network rings whose accounting cannot be (catalogue D02, D03, D06, D12), and keys that cannot be served: the device closes,
-# says why, and is good again after a proper connect.
+# Network rings whose accounting cannot be (catalogue D02, D03, D04, D06, D12), and keys that cannot be served: the
+# device closes, says why, and is good again after a proper connect.
 . "$(dirname "$0")/../functions.sh"
 . "$(dirname "$0")/hostile_net.sh"
 
@@ -26,6 +26,7 @@ hostile no-rx-copy "request-rx-copy: expected 1: pages are not exchanged any mor
 hostile rx-copy-0 "request-rx-copy: expected 1: .*, found 0"
 hostile queues-9 "multi-queue-num-queues: expected 1, since one queue is offered, found 9"
 hostile feature-2 "feature-sg: expected 0 or 1, found 2"
+hostile control-ring
 
 say "one breaks its ring again and again while the same worker serves another"
 xenbox run -d "$EVIL" -- "$HOSTILE_NET" 3 "$WIRE.3" ids >"$SCRATCH/good.log" 2>&1 &

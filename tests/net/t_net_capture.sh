@@ -3,7 +3,7 @@
 # A capture of an interface: what a guest sends and receives is there in a form that other programs read, frame by frame,
 # with good checksums, whether the interface is connected at the beginning or not; and how it ends.
 . "$(dirname "$0")/../net.sh"
-need ping tcpdump prlimit
+need ping tcpdump prlimit iperf3
 
 CTL=(xenbox run -- xensplit --run-dir "$SCRATCH/xensplit")
 ctl() {
@@ -33,13 +33,23 @@ ctl capture "vif $DOM/0" "$SCRATCH/second.pcap" >/dev/null
 [ "$(in_file "$SCRATCH/first.pcap" "icmp[icmptype] = icmp-echoreply and greater 1042")" -ge 5 ] || fail "replies are missing"
 [ "$(in_file "$SCRATCH/first.pcap" "ip6 and greater 1400")" -ge 10 ] || fail "fragments are missing"
 
-say "streams, with blank checksums and long packets"
-guest_ns iperf3 -s -1 -D --forceflush --logfile "$SCRATCH/iperf.log"
-wait_log "$SCRATCH/iperf.log" listening
-iperf3 -c "$GUEST_IP" -n 4M >/dev/null
+say "streams both ways, with blank checksums and packets that are yet to be cut into segments"
+stream() {
+    rm -f "$SCRATCH/iperf.log"
+    guest_ns iperf3 -s -1 -D --forceflush --logfile "$SCRATCH/iperf.log"
+    wait_log "$SCRATCH/iperf.log" listening
+    iperf3 -n 4M "$@" >/dev/null
+}
+stream -c "$GUEST_IP"
+stream -c "$GUEST_IP" -R
+stream -c "$GUEST_IP6"
+stream -c "$GUEST_IP6" -R
 ctl uncapture "vif $DOM/0" >/dev/null
 wait_log "$DAEMON_LOG" "the capture ended: [0-9]+ frames written, 0 left out"
-[ "$(in_file "$SCRATCH/second.pcap" "tcp and greater 3000")" -ge 10 ] || fail "no long packet in the capture"
+for from in "$HOST_IP" "$GUEST_IP" "$HOST_IP6" "$GUEST_IP6"; do
+    [ "$(in_file "$SCRATCH/second.pcap" "tcp and src host $from and greater 3000")" -ge 10 ] ||
+        fail "no long packets from $from"
+done
 tcpdump -r "$SCRATCH/second.pcap" -n -vv tcp >"$SCRATCH/streams" 2>/dev/null
 [ "$(wc -l <"$SCRATCH/streams")" -ge 20 ]
 ! grep -m 3 "incorrect" "$SCRATCH/streams" || fail "bad checksums"

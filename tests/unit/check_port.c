@@ -29,6 +29,21 @@
 static const struct port_wish wish = { .label = "vif 3/0", .name = "vif3.0" };
 static const struct netif_offer all = { true, true, true, true, true };
 
+/* While there are some left a read finds zeroes: a far end that sends lengths of 0 faster than anybody reads. */
+#define ZEROES 1000u
+static unsigned int zeroes_left;
+
+ssize_t __real_recv(int fd, void *to, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *to, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *to, size_t size, int flags)
+{
+    if (zeroes_left == 0)
+        return __real_recv(fd, to, size, flags);
+    zeroes_left--;
+    memset(to, 0, size);
+    return (ssize_t)size;
+}
+
 struct wire {
     struct event_base *base;
     struct port *port;
@@ -298,6 +313,19 @@ static void test_stream_that_makes_no_sense_is_given_up(void **state)
     }
 }
 
+/* A call never reads without end, whatever comes: the other queues of the worker get their turn. */
+static void test_frames_of_no_length_end_a_turn(void **state)
+{
+    struct wire *wire = *state;
+
+    zeroes_left = ZEROES;
+    assert_true(receive_nothing(wire));
+    assert_true(port_has_link(wire->port));
+    assert_in_range(ZEROES - zeroes_left, 1, ZEROES / 10);
+    zeroes_left = 0;
+    expect_frames(wire); /* what was read so far was whole */
+}
+
 static void test_successor_may_find_nobody(void **state)
 {
     const struct port_wish adopting = { .label = "vif 3/0", .name = "vif3.0", .is_adopting = true };
@@ -437,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_far_end_that_goes_is_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_far_end_that_goes_while_it_does_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_looking_goes_on_with_the_next_queue, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_frames_of_no_length_end_a_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stream_that_makes_no_sense_is_given_up, set_up, tear_down),
         cmocka_unit_test(test_successor_may_find_nobody),
         cmocka_unit_test_setup_teardown(test_blank_checksum_is_completed_and_segments_refused, set_up,
