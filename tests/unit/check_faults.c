@@ -19,7 +19,7 @@ static void parse(struct faults *faults, const char *text)
     const char *bad = NULL;
 
     if (faults_parse(faults, text, &bad) < 0)
-        fail_msg("%s: not understood: %s", text, bad);
+        fail_msg("%s: not understood: %s", text ? text : "no plan", bad ? bad : "all of it");
 }
 
 static long elapsed_us(const struct timespec *from, const struct timespec *to)

@@ -90,16 +90,17 @@ static void broken_tx(const char *words)
 
 static void test_a_packet_takes_a_slot_a_part_and_an_extra(void **state)
 {
-    struct netif_tx_request first, extra;
+    union netif_tx_slot extra;
+    struct netif_tx_request first;
 
     send(3, XEN_NETIF_GSO_TYPE_TCPV4);
     assert_int_equal(tx_back.sring->req_prod, 4);
     first = request_at(0);
-    extra = request_at(1);
+    extra.request = request_at(1);
     assert_int_equal(first.size, 300);
     assert_int_equal(first.flags, NETTXF_more_data | NETTXF_extra_info);
-    assert_int_equal(((struct netif_extra_info *)&extra)->type, XEN_NETIF_EXTRA_TYPE_GSO);
-    assert_int_equal(((struct netif_extra_info *)&extra)->u.gso.size, 1448);
+    assert_int_equal(extra.extra.type, XEN_NETIF_EXTRA_TYPE_GSO);
+    assert_int_equal(extra.extra.u.gso.size, 1448);
     assert_int_equal(request_at(2).size, 100);
     assert_int_equal(request_at(2).flags, NETTXF_more_data);
     assert_int_equal(request_at(3).flags, 0);

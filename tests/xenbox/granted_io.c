@@ -20,7 +20,7 @@ static int setup_box(void **state, const char *option)
     struct fixture *f = calloc(1, sizeof(*f));
     char path[] = "/tmp/xs-io.XXXXXX", page[PAGE];
     int fd = mkstemp(path);
-    void *own;
+    void *own = NULL;
 
     test_box_start(&f->box, option);
     f->guest = test_box_create_domain(&f->box);
