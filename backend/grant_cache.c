@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "backend/grant_budget.h"
+#include "backend/grant_unmap.h"
 #include "common/log.h"
 
 #define GRANT_BYTES 4096u
@@ -97,8 +98,7 @@ int grant_cache_init(struct grant_cache *cache, xengnttab_handle *gnttab, uint16
 void grant_cache_release(struct grant_cache *cache)
 {
     for (uint32_t i = 0; i < cache->extent_count; i++)
-        if (xengnttab_unmap(cache->gnttab, cache->extents[i].base, cache->extents[i].count))
-            log_error(cache->label, "cannot unmap %u pages: %s", cache->extents[i].count, strerror(errno));
+        grant_unmap(cache->gnttab, cache->extents[i].base, cache->extents[i].count, cache->label);
     if (cache->count > 0) {
         memset(cache->table, 0, (cache->mask + 1) * sizeof(*cache->table));
         grant_budget_give(cache->domid, cache->count);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backend/grant_unmap.h"
+
 const char *grant_io_method_name(enum grant_io_method method)
 {
     static const char *const names[] = {
@@ -28,7 +30,9 @@ int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid,
     io->gnttab = gnttab;
     io->domid = domid;
     io->method = method;
+    io->label = label;
     io->count = 0;
+    io->unmap_error = 0;
     if (!io->pieces)
         io->pieces = calloc(GRANT_IO_PIECES, sizeof(*io->pieces));
     if (!io->errors)
@@ -44,12 +48,19 @@ int grant_io_init(struct grant_io *io, xengnttab_handle *gnttab, uint16_t domid,
 void grant_io_release(struct grant_io *io)
 {
     grant_cache_release(&io->cache);
+    while (io->stuck_count > 0) {
+        const struct grant_extent *extent = &io->stuck[--io->stuck_count];
+
+        grant_unmap(io->gnttab, extent->base, extent->count, io->label);
+    }
     io->gnttab = NULL;
     io->count = 0;
+    io->unmap_error = 0;
 }
 
 void grant_io_fini(struct grant_io *io)
 {
+    grant_io_release(io);
     grant_cache_fini(&io->cache);
     free(io->pieces);
     free(io->errors);
@@ -127,19 +138,33 @@ static uint32_t piece_ref(const struct xengnttab_grant_copy_segment *piece)
     return is_get(piece) ? piece->source.foreign.ref : piece->dest.foreign.ref;
 }
 
+void grant_io_unmap(struct grant_io *io, void *pages, uint32_t count)
+{
+    int error = grant_unmap(io->gnttab, pages, count, io->label);
+
+    if (!error)
+        return;
+    io->unmap_error = error;
+    if (io->stuck_count < GRANT_IO_STUCK)
+        io->stuck[io->stuck_count++] = (struct grant_extent){ .base = pages, .count = count };
+}
+
 /* By a mapping of its own. False: there is none, and a grant copy shall say what is wrong. */
 static bool piece_map(struct grant_io *io, struct xengnttab_grant_copy_segment *piece)
 {
-    char *page = xengnttab_map_grant_ref(io->gnttab, io->domid, piece_ref(piece),
-                                         is_get(piece) ? PROT_READ : PROT_READ | PROT_WRITE);
+    char *page;
 
+    if (io->unmap_error) /* no more of them */
+        return false;
+    page = xengnttab_map_grant_ref(io->gnttab, io->domid, piece_ref(piece),
+                                   is_get(piece) ? PROT_READ : PROT_READ | PROT_WRITE);
     if (!page)
         return false;
     if (is_get(piece))
         memcpy(piece->dest.virt, page + piece->source.foreign.offset, piece->len);
     else
         memcpy(page + piece->dest.foreign.offset, piece->source.virt, piece->len);
-    xengnttab_unmap(io->gnttab, page, 1);
+    grant_io_unmap(io, page, 1);
     return true;
 }
 

@@ -10,6 +10,10 @@
  *               mapped afterwards if that went well: so a bad grant fails as it does with copy, and costs no more.
  *   map         a page is mapped and unmapped for each piece: for tests and measurements.
  *
+ * A page that could not be unmapped is the guest's no more than ours: whoever answers looks at unmap_error, and when
+ * that is set gives no answer any more, since the guest would use the page for something else. The unmap is tried once
+ * more at the release.
+ *
  * Worker's thread only. The guest may revoke a grant or change a page at any time: a piece then fails, or moves
  * whatever was there, and nothing else happens.
  */
@@ -22,6 +26,8 @@
 #include "backend/grant_cache.h"
 
 #define GRANT_IO_PIECES 64u /* of one system call */
+#define GRANT_IO_STUCK                                                                                       \
+    33u /* mappings that are remembered when they do not go: those of a ring's requests, and a piece's */
 
 enum grant_io_method { GRANT_IO_COPY, GRANT_IO_PERSISTENT, GRANT_IO_MAP };
 
@@ -34,6 +40,10 @@ struct grant_io {
     int **errors; /* piece i: where its failure goes */
     struct grant_cache cache; /* persistent */
     uint64_t touched; /* where the bytes of grant_io_touch go */
+    const char *label;
+    int unmap_error; /* negative errno: pages are mapped that should not be; 0: none */
+    struct grant_extent stuck[GRANT_IO_STUCK]; /* those */
+    unsigned int stuck_count;
 };
 
 /*
@@ -60,6 +70,8 @@ void grant_io_put(struct grant_io *io, uint32_t ref, uint32_t offset_bytes, uint
 void grant_io_touch(struct grant_io *io, uint32_t ref, int *error);
 /* Moves what was collected. Every piece's status is looked at by itself. */
 void grant_io_run(struct grant_io *io);
+/* Takes a mapping of the guest's pages away; a failure is logged, and stands in unmap_error until the release. */
+void grant_io_unmap(struct grant_io *io, void *pages, uint32_t count);
 
 const char *grant_io_method_name(enum grant_io_method method);
 

@@ -6,12 +6,9 @@
 
 #include "backend/blk/blk_loan.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "backend/blk/blk_queue.h"
-#include "common/log.h"
 
 static struct blk_loan *loan_of(const struct blk_request *request)
 {
@@ -98,7 +95,7 @@ void blk_loan_give(struct blk_request *request)
         return;
     request->is_loan = false;
     loan = loan_of(request);
-    if (loan->base && xengnttab_unmap(queue->grants.gnttab, loan->base, loan->count))
-        log_error(queue->label, "cannot unmap %u pages: %s", loan->count, strerror(errno));
+    if (loan->base)
+        grant_io_unmap(&queue->grants, loan->base, loan->count);
     loan->base = NULL;
 }

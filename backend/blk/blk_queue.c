@@ -31,14 +31,32 @@
 
 static void queue_break(struct blk_queue *queue)
 {
+    queue->state = BLK_QUEUE_BROKEN;
+    queue->on_broken(queue);
+}
+
+static void queue_break_ring(struct blk_queue *queue)
+{
     blk_queue_say(
         queue,
         "ring: expected a request producer at most %u ahead of the responses (%u consumed, %u answered), "
         "found %u",
         BLKIF_RING_SLOTS, queue->ring.native.req_cons, queue->ring.native.rsp_prod_pvt,
         blkif_ring_load(&queue->ring.native.sring->req_prod));
-    queue->state = BLK_QUEUE_BROKEN;
-    queue->on_broken(queue);
+    queue_break(queue);
+}
+
+/*
+ * Pages of the guest's are mapped that should not be, and it would use them for something else after an answer: it gets
+ * none any more. The records stay as those of requests in flight.
+ */
+static void queue_keep_answers(struct blk_queue *queue)
+{
+    if (queue->state != BLK_QUEUE_RUNNING && queue->state != BLK_QUEUE_QUIESCING)
+        return; /* broken already, or about to stop */
+    blk_queue_say(queue, "a request's pages cannot be unmapped, so that nothing may be answered any more: %s",
+                  strerror(-queue->grants.unmap_error));
+    queue_break(queue);
 }
 
 /* Another pass, soon, but after the other queues of this worker. */
@@ -108,7 +126,7 @@ static unsigned int queue_intake(struct blk_queue *queue)
     int ret = blkif_ring_available(&queue->ring);
 
     if (ret < 0) {
-        queue_break(queue);
+        queue_break_ring(queue);
         return 0;
     }
     available = (unsigned int)ret < queue->intake_chunk ? (unsigned int)ret : queue->intake_chunk;
@@ -126,11 +144,26 @@ static unsigned int queue_intake(struct blk_queue *queue)
     return count;
 }
 
+/* Shows the guest the answers that are there. False: it must not see them. */
+static bool queue_push(struct blk_queue *queue)
+{
+    if (queue->grants.unmap_error) {
+        queue_keep_answers(queue);
+        return false;
+    }
+    if (blkif_ring_push(&queue->ring)) {
+        queue->counters.kicks_sent++;
+        channel_notify(&queue->channel);
+    }
+    return true;
+}
+
 /* Answers the first of what is done, as many as are answered together. */
 static void answer_chunk(struct blk_queue *queue)
 {
     struct blk_request *request;
     unsigned int count = 0;
+    bool is_pushed;
 
     for (request = queue->done.first; request && count < queue->answer_chunk;
          request = request->next, count++)
@@ -144,13 +177,11 @@ static void answer_chunk(struct blk_queue *queue)
         blkif_ring_answer(&queue->ring, command->id, command->operation, blk_request_finish(request));
         inflight_answer(request->record, index);
     }
-    if (blkif_ring_push(&queue->ring)) {
-        queue->counters.kicks_sent++;
-        channel_notify(&queue->channel);
-    }
+    is_pushed = queue_push(queue);
     for (unsigned int i = 0; i < count; i++) {
         request = blk_request_list_take(&queue->done);
-        inflight_free(request->record);
+        if (is_pushed)
+            inflight_free(request->record);
         request->next = queue->idle;
         queue->idle = request;
         queue->owed--;

@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "backend/disk/engine.h"
+#include "backend/grant_unmap.h"
 #include "backend/mapped_io.h"
 #include "backend/worker.h"
 
@@ -76,7 +77,7 @@ void blk_queue_release(struct blk_queue *queue)
         event_del(&queue->pass_event);
     buffer_pool_leave(engine_buffers(queue->worker->engine), &queue->waiter);
     if (queue->page)
-        xengnttab_unmap(queue->worker->gnttab, queue->page, 1);
+        grant_unmap(queue->worker->gnttab, queue->page, 1, queue->label);
     queue->page = NULL;
     grant_io_release(&queue->grants);
     inflight_close(&queue->inflight, queue->is_kept);
@@ -320,7 +321,7 @@ int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
     if (ret) {
         grant_io_release(&queue->grants);
         if (page != queue->page)
-            xengnttab_unmap(worker->gnttab, page, 1);
+            grant_unmap(worker->gnttab, page, 1, queue->label);
         return ret;
     }
     if (page != queue->page) {
@@ -340,7 +341,7 @@ int blk_queue_resume(struct blk_queue *queue, struct worker *worker)
 void blk_queue_leave(struct blk_queue *queue)
 {
     if (queue->left_page)
-        xengnttab_unmap(queue->left->gnttab, queue->left_page, 1);
+        grant_unmap(queue->left->gnttab, queue->left_page, 1, queue->label);
     queue->left_page = NULL;
     queue->left = NULL;
 }

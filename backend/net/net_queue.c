@@ -20,6 +20,7 @@
 #include <event2/event.h>
 
 #include "backend/config.h"
+#include "backend/grant_unmap.h"
 #include "backend/net/net_scratch.h"
 #include "backend/worker.h"
 
@@ -96,7 +97,7 @@ static void queue_release(struct net_queue *queue, bool is_kept)
     grant_io_release(&queue->grants);
     for (unsigned int i = 0; i < NET_CHANNELS; i++) {
         if (queue->page[i])
-            xengnttab_unmap(queue->worker->gnttab, queue->page[i], 1);
+            grant_unmap(queue->worker->gnttab, queue->page[i], 1, queue->label);
         queue->page[i] = NULL;
     }
     net_journal_close(&queue->journal, is_kept);
