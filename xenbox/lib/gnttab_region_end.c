@@ -2,17 +2,21 @@
 /*
  * gnttab_region_end.c: see gnttab_region.h: how what is mapped goes.
  *
- * A page goes out of sight first, then its pin, with that the in-use bits of its grant entry, and last comes the event
- * that the mapper has asked for. What I/O still refers to goes the same way when that is over: by region_release(),
- * which the registry of pages calls from the thread that saw the last completion.
+ * A page goes out of sight first, and the byte is cleared that the mapper has asked for; then goes its pin, with that
+ * the in-use bits of its grant entry, and last comes the event. What I/O still refers to goes the same way when that is
+ * over, from the pin on: by region_release(), which the registry of pages calls from the thread that saw the last
+ * completion.
  */
 #include <config.h>
 
 #include <errno.h>
 #include <sched.h>
 #include <search.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include <xen/sys/gntdev.h>
 
 #include "xenbox/hv/bugs.h"
 #include "xenbox/lib/gnttab_region_internal.h"
@@ -85,6 +89,21 @@ static int region_unmap_notify(struct region *region, bool is_idle)
     return ret;
 }
 
+/* As in Linux: the byte is cleared when the unmap begins, however long I/O keeps the page; the event is for the end. */
+static void region_clear_byte(struct region *region)
+{
+    struct client *client = &region->handle->client;
+    struct xb_map *map = map_at(client, region->map[0]);
+    uint8_t *ram = client_frames(client);
+
+    if (!ram || !region->has_notify || !(map->notify & UNMAP_NOTIFY_CLEAR_BYTE) ||
+        map->notify_offset >= XB_FRAME_SIZE)
+        return;
+    atomic_store_explicit((_Atomic uint8_t *)ram + (size_t)map->frame * XB_FRAME_SIZE + map->notify_offset, 0,
+                          memory_order_release);
+    map->notify &= (uint8_t)~UNMAP_NOTIFY_CLEAR_BYTE;
+}
+
 /* Nobody sees the pages, and no I/O refers to them: their pins go, and then the event is sent. */
 static int region_let_go(struct region *region)
 {
@@ -142,12 +161,14 @@ static void page_gone(struct region *region, uint32_t i)
     for (int kind = 0; kind < XB_IO_KINDS; kind++)
         io_refs += atomic_load(&map->io_refs[kind]);
     /* What I/O still refers to goes with the mapping. */
-    if (io_refs)
+    if (io_refs) {
+        region_clear_byte(region);
         atomic_store(&map->state, XB_MAP_LEAVING);
-    else if (region->has_notify)
+    } else if (region->has_notify) {
         region->has_notify = region_unmap_notify(region, true) < 0;
-    else
+    } else {
         page_unpin(region, victim);
+    }
 }
 
 /* The program has unmapped pages by munmap(2). Takes the handle's lock. */
@@ -230,8 +251,10 @@ static int region_end(struct region *region)
     if (bug_is_on(handle->client.tables, BUG_H03))
         user_mapping_wait(&region->mapping);
     is_idle = region_hide(region);
-    if (!is_idle)
+    if (!is_idle) {
+        region_clear_byte(region);
         region_leave(region);
+    }
     faults_next(&handle->faults, FAULT_NOTIFY);
     if (is_idle) {
         ret = region_let_go(region);

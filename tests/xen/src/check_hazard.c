@@ -12,8 +12,11 @@
 #include <libaio.h>
 #include <liburing.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/xen/src/xencheck.h"
@@ -81,6 +84,39 @@ static void unmap_under_direct_io(struct check_env *env)
     close(fd);
 }
 
+/* What the peer is told of an unmap under I/O: the byte is cleared when the unmap begins, the event is for the end. */
+static void notify_under_direct_io(struct check_env *env)
+{
+    struct share share = peer_share(env, 1, true);
+    int remote = atoi(peer_ask(env, "bind")), fd = open(env->file, O_RDWR | O_DIRECT);
+    int port = xenevtchn_bind_interdomain(env->evtchn, env->domid, remote);
+    uint8_t *page = xengnttab_map_grant_ref_notify(env->gnttab, env->domid, share.refs[0], RW, 100, port);
+    struct timespec at_once = { 0 };
+    io_context_t context = NULL;
+    struct iocb block[PAGES], *blocks[PAGES];
+    struct io_event event[PAGES];
+    int done;
+
+    EXPECT(env, page && fd >= 0 && !io_setup(PAGES, &context), "set up: %s", errno_name(errno));
+    for (int i = 0; i < PAGES; i++) { /* none of them touches the byte */
+        io_prep_pread(&block[i], fd, page + 512, 512, i * APART);
+        blocks[i] = &block[i];
+    }
+    EXPECT(env, io_submit(context, PAGES, blocks) == PAGES, "submit");
+    EXPECT(env, !xengnttab_unmap(env->gnttab, page, 1), "unmap: %s", errno_name(errno));
+    EXPECT(env, !strcmp(peer_ask(env, "peek %u 0 100", share.id), "0"), "not cleared when the unmap began");
+    done = atoi(peer_ask(env, "wait 100")) == remote;
+    check_note("the event comes %s", done ? "with direct reads in flight" : "later than the unmap");
+    done = io_getevents(context, 0, PAGES, event, &at_once);
+    EXPECT(env, done >= 0 && done < PAGES, "the disk was too fast: %d of %d reads were over", done, PAGES);
+    EXPECT(env, io_getevents(context, PAGES - done, PAGES - done, event, NULL) == PAGES - done,
+           "the reads never end");
+    check_note("after the last of them it %s",
+               atoi(peer_ask(env, "wait 2000")) == remote ? "comes" : "does not come any more");
+    io_destroy(context);
+    close(fd);
+}
+
 static void kill_under_io_uring(struct check_env *env)
 {
     struct share share = peer_share(env, PAGES, true);
@@ -121,6 +157,7 @@ static void kill_under_io_uring(struct check_env *env)
 
 const struct check check_hazard_list[] = {
     { "hazard-unmap-under-direct-io", unmap_under_direct_io },
+    { "hazard-notify-under-direct-io", notify_under_direct_io },
     { "hazard-kill-under-io-uring", kill_under_io_uring },
     { NULL, NULL },
 };
