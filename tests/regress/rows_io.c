@@ -150,7 +150,12 @@ static struct iocb *event_take(unsigned ms, long *result)
     struct timespec timeout = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
     struct io_event event;
 
-    if (io_getevents(io.aio, 1, 1, &event, &timeout) != 1)
+    int got;
+
+    do
+        got = io_getevents(io.aio, 1, 1, &event, &timeout);
+    while (got == -EINTR);
+    if (got != 1)
         return NULL;
     *result = (long)event.res;
     return event.obj;
@@ -270,6 +275,7 @@ static void h06_aio_on_mapped_addresses(void)
     struct io_uring ring;
     struct iocb iocb;
     uint8_t *mapped;
+    int ret;
 
     begin(NULL);
     mapped = map_all();
@@ -282,7 +288,11 @@ static void h06_aio_on_mapped_addresses(void)
     CHECK(io_uring_register_buffers(&ring, &fixed, 1) == -EOPNOTSUPP, "granted pages are registered");
     sqe = io_uring_get_sqe(&ring);
     io_uring_prep_write(sqe, io.file, mapped + 2 * PAGE, 2 * PAGE, 0);
-    CHECK(io_uring_submit(&ring) == 1 && io_uring_wait_cqe(&ring, &cqe) == 0, "io_uring");
+    CHECK(io_uring_submit(&ring) == 1, "io_uring");
+    do
+        ret = io_uring_wait_cqe(&ring, &cqe);
+    while (ret == -EINTR);
+    CHECK(ret == 0, "io_uring: %d", ret);
     CHECK(cqe->res == 2 * (int)PAGE, "io_uring has written %d", cqe->res);
     CHECK(pread(io.file, io.plain, 2 * PAGE, 0) == 2 * PAGE, "the file is not read");
     expect_pages(0, 3, 2, "file", io.plain);

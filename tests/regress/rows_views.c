@@ -93,7 +93,9 @@ static long transfer_many(int fd, bool is_write, uint8_t *const *pages, unsigned
     if (done != (int)count)
         worst = done < 0 ? done : -EAGAIN;
     for (int i = 0, got; i < done; i += got) {
-        got = io_getevents(context, 1, 8, events, NULL);
+        do
+            got = io_getevents(context, 1, 8, events, NULL);
+        while (got == -EINTR);
         CHECK(got > 0, "io_getevents: %d", got);
         for (int e = 0; e < got; e++)
             worst = (long)events[e].res < worst ? (long)events[e].res : worst;

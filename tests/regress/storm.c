@@ -247,8 +247,11 @@ static void submit_aio(struct operation *op, struct iocb *iocb, int fd)
 static long wait_aio(struct operation *op, struct iocb *iocb)
 {
     struct io_event event;
-    int ret = io_getevents(storm.aio, 1, 1, &event, NULL);
+    int ret;
 
+    do /* a program that was stopped and goes on, too */
+        ret = io_getevents(storm.aio, 1, 1, &event, NULL);
+    while (ret == -EINTR);
     if (ret != 1)
         fail(op, "io_getevents returns %d", ret);
     if (event.obj != iocb || event.data != op)
@@ -278,9 +281,12 @@ static void submit_uring(struct operation *op, int fd)
 static long wait_uring(struct operation *op)
 {
     struct io_uring_cqe *cqe;
-    int ret = io_uring_wait_cqe(&storm.uring, &cqe);
     long result;
+    int ret;
 
+    do
+        ret = io_uring_wait_cqe(&storm.uring, &cqe);
+    while (ret == -EINTR);
     if (ret < 0)
         fail(op, "io_uring_wait_cqe: %s", strerror(-ret));
     if (io_uring_cqe_get_data(cqe) != op || cqe->flags)

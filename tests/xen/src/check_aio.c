@@ -71,8 +71,10 @@ static int uring_once(int fd, const struct iovec *vectors, int count, off_t offs
     if (is_async)
         sqe->flags |= IOSQE_ASYNC;
     ret = io_uring_submit_and_wait(&ring, 1);
-    if (ret >= 0) {
-        ret = io_uring_wait_cqe(&ring, &cqe);
+    if (ret >= 0 || ret == -EINTR) {
+        do
+            ret = io_uring_wait_cqe(&ring, &cqe);
+        while (ret == -EINTR);
         if (!ret) {
             ret = cqe->res;
             io_uring_cqe_seen(&ring, cqe);
