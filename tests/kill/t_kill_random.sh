@@ -6,7 +6,7 @@
 # end nothing is left.
 . "$(dirname "$0")/../functions.sh"
 
-ROUNDS=$(rounds 120 5000)
+ROUNDS=${ROUNDS:-$(rounds 120 5000)}
 GUESTS=()
 declare -A PID KILLED
 
@@ -17,7 +17,7 @@ daemon_start --workers 2
 guest_work() {
     local guest=$1
     (
-        while [ ! -e "$SCRATCH/enough" ]; do
+        while [ ! -e "$SCRATCH/enough" ] && [ ! -e "$SCRATCH/enough.$guest" ]; do
             xenbox run -d "$guest" -- xenfront blk verify --quiet --size=16M --seed="$RANDOM" "$VDEV" &
             echo $! >"$SCRATCH/program.$guest"
             wait $! || exit
@@ -29,6 +29,7 @@ guest_work() {
 guest_kill() {
     local guest=$1
     KILLED[$guest]=1
+    touch "$SCRATCH/enough.$guest" # it may have been through already, and be about to begin anew
     kill -KILL "$(cat "$SCRATCH/program.$guest" 2>/dev/null || :)" 2>/dev/null || :
 }
 # Those that were killed begin anew; none may have ended for another reason.
@@ -37,6 +38,7 @@ guests_again() {
     for guest in "${GUESTS[@]}"; do
         [ -n "${KILLED[$guest]}" ] || continue
         wait "${PID[$guest]}" 2>/dev/null || :
+        rm -f "$SCRATCH/enough.$guest"
         guest_work "$guest"
     done
 }
@@ -64,7 +66,8 @@ for ((round = 0; round < ROUNDS; round++)); do
         daemon_kill
         daemons=$((daemons + 1))
         if [ $((RANDOM % 4)) = 0 ]; then # its successor, too, on its way in
-            xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit" --workers 2 2>>"$SCRATCH/successor.log" &
+            # shellcheck disable=SC2086 # words on purpose
+            xenbox run -- xensplitd --run-dir "$SCRATCH/xensplit" --workers 2 ${XS_DAEMON_OPTIONS:-} 2>>"$SCRATCH/successor.log" &
             sleep "0.0$((RANDOM % 90 + 10))"
             kill -KILL $!
             wait $! 2>/dev/null || :

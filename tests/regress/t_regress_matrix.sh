@@ -8,9 +8,9 @@
 
 KILLS=$(rounds 3 300)
 
-# work DOMID NAME: verifies its disk again and again until $SCRATCH/enough is there.
+# work DOMID NAME: verifies its disk again and again until $SCRATCH/enough or enough.NAME is there.
 work() {
-    while [ ! -e "$SCRATCH/enough" ]; do
+    while [ ! -e "$SCRATCH/enough" ] && [ ! -e "$SCRATCH/enough.$2" ]; do
         xenbox run -d "$1" -- xenfront blk verify --quiet --size=2M --seed="$RANDOM" "$VDEV" &
         echo $! >"$SCRATCH/program.$2"
         wait $! || return
@@ -30,8 +30,10 @@ kill_suite() {
     for ((round = 0; round < KILLS; round++)); do
         sleep "0.$((RANDOM % 30 + 10))" # any moment will do
         if [ $((round % 3)) = 2 ]; then # the third guest's frontend
+            touch "$SCRATCH/enough.2" # it may have been through already, and be about to begin anew
             kill -KILL "$(cat "$SCRATCH/program.2")" 2>/dev/null || :
             wait "${pid[2]}" || :
+            rm "$SCRATCH/enough.2"
             work "${guests[2]}" 2 >>"$SCRATCH/work-2.log" 2>&1 &
             pid[2]=$!
         fi
