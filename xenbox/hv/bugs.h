@@ -89,6 +89,7 @@
     BUG(H07, "the kernel alias shows the placeholder: there is no override")                                 \
     BUG(H08, "an unmapped page is let go when the first request on it is over")                              \
     BUG(H09, "the end of a mapping under I/O is said before the I/O is over")                                \
+    BUG(H12, "a page of a file is not marked as written to by a grant copy, and forgotten")                  \
     BUG(H14, "neighbouring pages of a request are taken for adjacent ones")                                  \
     BUG(H15, "a request that came back short keeps its pages")
 

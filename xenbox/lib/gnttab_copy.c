@@ -9,6 +9,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,6 +83,22 @@ static int page_copy(struct client *client, uint8_t *frames, const union xengntt
     return status;
 }
 
+/* Does a file stand behind this memory, one that is no frame of the box? */
+static bool is_of_a_file(const void *address)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long start, end;
+    char line[512], flag = 0, *path = NULL;
+
+    while (maps && !path && fgets(line, sizeof(line), maps))
+        if (sscanf(line, "%lx-%lx %*3c%c", &start, &end, &flag) == 3 &&
+            (uintptr_t)address - start < end - start)
+            path = strchr(line, '/');
+    if (maps)
+        fclose(maps);
+    return path && flag == 's' && strncmp(path, "/memfd:", 7) != 0;
+}
+
 static int segment_copy(struct xengntdev_handle *handle, uint8_t *frames,
                         const xengnttab_grant_copy_segment_t *segment)
 {
@@ -97,6 +114,8 @@ static int segment_copy(struct xengntdev_handle *handle, uint8_t *frames,
     /* A hypervisor takes frames of the caller's own for the local end, and a mapped grant is not one. */
     if (is_from_page != is_to_page && gnttab_has_mapped(handle, local, segment->len))
         return GNTST_bad_page;
+    if (!is_to_page && bug_is_on(client->tables, BUG_H12) && is_of_a_file(local))
+        return page_copy(client, frames, &segment->source, bounce, segment->len, false);
     if (!is_to_page)
         return page_copy(client, frames, &segment->source, segment->dest.virt, segment->len, false);
     if (!is_from_page)
