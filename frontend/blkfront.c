@@ -57,12 +57,16 @@ static int blk_publish(struct front *front)
     return blk_store_publish(&front->attach, &transport);
 }
 
-/* A domain that has no grants left for the lists goes on with requests of the usual size. */
+/*
+ * A domain that has no grants left for the lists goes on with requests of the usual size, as does a device that has no
+ * pages for longer ones.
+ */
 static void indirect_prepare(struct xenfront_blk *blk)
 {
     struct link *link = &blk->front.link;
 
     if (blk->info.max_indirect_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST ||
+        blk->options.data_pages <= BLKIF_MAX_SEGMENTS_PER_REQUEST ||
         region_init(&blk->lists, link->shr, link->domid, (uint32_t)BLK_RING_SLOTS) < 0)
         return;
     blk_queue_indirect(&blk->queue, &blk->lists, blk->info.max_indirect_segments);
