@@ -11,16 +11,16 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "tests/faults/board.h"
 
 struct board {
     _Atomic int64_t live; /* blocks */
@@ -85,16 +85,7 @@ static bool has_next(void)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *path = getenv("XS_ALLOC");
-    const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *map;
-
-    if (fd < 0)
-        return;
-    map = mmap(NULL, sizeof(struct board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map != MAP_FAILED)
-        board = map;
+    board = board_map("XS_ALLOC", sizeof(*board), &nothing);
 }
 
 enum { THREAD_OTHER, THREAD_MAIN, THREAD_WORKER, THREAD_STORE };

@@ -18,13 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xenstore.h>
+
+#include "tests/faults/board.h"
 
 struct board {
     _Atomic int64_t calls;
@@ -38,16 +39,7 @@ static struct board nothing, *board = &nothing;
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *path = getenv("XS_CALLS");
-    const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *map;
-
-    if (fd < 0)
-        return;
-    map = mmap(NULL, sizeof(struct board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map != MAP_FAILED)
-        board = map;
+    board = board_map("XS_CALLS", sizeof(*board), &nothing);
 }
 
 /* true: this one fails. */

@@ -45,6 +45,7 @@ static unsigned int watch_count;
 static struct event *first_event;
 static struct xs_handle *handle;
 static unsigned int collisions, reads;
+static int transactions;
 static bool is_cut;
 static uint8_t domains[16];
 
@@ -95,6 +96,12 @@ static void drop_connection(void)
         free(event);
     }
     watch_count = 0;
+    transactions = 0;
+}
+
+int fake_store_transactions(void)
+{
+    return transactions;
 }
 
 void fake_store_reset(void)
@@ -281,13 +288,17 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
 
 xs_transaction_t xs_transaction_start(struct xs_handle *h)
 {
-    return is_reachable() ? 1 : XBT_NULL;
+    if (!is_reachable())
+        return XBT_NULL;
+    transactions++;
+    return 1;
 }
 
 bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 {
     if (!is_reachable())
         return false;
+    transactions--;
     errno = EAGAIN;
     return abort || collisions == 0 || collisions-- == 0;
 }

@@ -20,6 +20,7 @@ void fake_store_collide(unsigned int count); /* that many of the next commits fa
 void fake_store_cut(bool is_cut); /* the connection is lost, and cannot be made again until it is not cut */
 unsigned int fake_store_reads(void); /* xs_read calls since the reset */
 unsigned int fake_store_watches(void);
+int fake_store_transactions(void); /* begun and not ended */
 
 void fake_domain_set(uint16_t domid, uint8_t handle); /* 0: it is gone. Fires @releaseDomain then. */
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../functions.sh"
 
 box_up --limit gntalloc-pages=2048
-for check in check_grant_io check_blk_queue; do
+for check in check_grant_io check_blk_queue check_blk_heir check_blk_notify; do
     say "$check"
     in_dom0 "$XS_BUILDDIR/tests/vbd/$check"
 done
