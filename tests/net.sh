@@ -57,6 +57,16 @@ host_up() {
     ip -6 addr replace "$HOST_IP6/64" dev "vif$DOM.0" nodad
 }
 
+# wait_no_link NAME WHAT: until there is no such interface; it goes after the nodes of its device.
+wait_no_link() {
+    local i
+    for ((i = 0; i < 50 * DEADLINE; i++)); do
+        ip link show "$1" >/dev/null 2>&1 || return 0
+        read -r -t 0.02 <> <(:) || :
+    done
+    fail "$2"
+}
+
 # tap_start [OPTION...]: joins the guest's namespace to its device: eth0 there. $TAP is the process.
 tap_start() {
     nsenter -t "$GUEST_NS" -n -- xenbox run -d "$DOM" -- xenfront net tap --tap=eth0 "$@" 0 >>"$SCRATCH/tap.log" 2>&1 &

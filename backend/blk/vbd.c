@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * vbd.c: the life of a block device: opens its disk, gives its queue to a worker, and takes both back. Reading
- * goes on in blk_queue.c (the ring) and blk_request.c (one request).
+ * goes on in queue_service.c (the way to the worker), blk_queue.c (the ring) and blk_request.c (one request).
  *
  * Main thread, except for the functions that say otherwise. A step that needs another thread goes there as a
- * letter or an offload job and ends, when the answer comes back, in device_done(); no two steps overlap, so one
- * letter in each direction is enough.
+ * letter or an offload job and ends, when the answer comes back, in device_done().
  */
 #include <config.h>
 
@@ -89,8 +88,11 @@ static void vbd_destroy(void *memory)
 {
     struct vbd *vbd = memory;
 
-    blk_queue_fini(&vbd->queue);
+    for (unsigned int i = 0; i < VBD_QUEUES; i++)
+        blk_queue_fini(&vbd->queue[i].blk);
 }
+
+static const struct queue_service_ops service_ops;
 
 /* The slot may have served an earlier life of the device: of that only memory is left. */
 static struct vbd *vbd_take(struct device *device)
@@ -101,8 +103,14 @@ static struct vbd *vbd_take(struct device *device)
         return NULL;
     device->priv = vbd;
     vbd->device = device;
-    snprintf(vbd->inflight_path, sizeof(vbd->inflight_path), "%s/inflight/vbd-%u-%u-q0",
-             config_get()->run_dir, device->domid, device->devid);
+    queue_services_init(&vbd->services, device, &service_ops);
+    for (unsigned int i = 0; i < VBD_QUEUES; i++) {
+        struct vbd_queue *queue = &vbd->queue[i];
+
+        queue->vbd = vbd;
+        snprintf(queue->inflight_path, sizeof(queue->inflight_path), "%s/inflight/vbd-%u-%u-q%u",
+                 config_get()->run_dir, device->domid, device->devid, i);
+    }
     return vbd;
 }
 
@@ -130,51 +138,45 @@ static void vbd_setup(struct device *device)
 
 /* Connect */
 
-static void queue_drop(struct vbd *vbd)
+/* Worker's thread. */
+static int start_queue(struct queue_service *service)
 {
-    worker_drop_queue(vbd->worker);
-    vbd->worker = NULL;
-    vbd->is_suspended = false;
-    vbd->has_queue = false;
-}
-
-static void on_broken_letter(struct letter *letter)
-{
-    struct vbd *vbd = VBD_OF(letter, broken);
-
-    if (vbd->is_connected)
-        device_fail(vbd->device, "%s", vbd->queue.reason);
+    return blk_queue_start(&VBD_QUEUE_OF(service, service)->blk);
 }
 
 /* Worker's thread. */
-static void on_broken(struct blk_queue *queue)
+static void stop_queue(struct queue_service *service)
 {
-    struct vbd *vbd = queue->owner;
+    struct vbd_queue *queue = VBD_QUEUE_OF(service, service);
 
-    vbd->broken.deliver = on_broken_letter;
-    mailbox_post(daemon_mailbox(), &vbd->broken);
+    blk_queue_stop(&queue->blk, queue->vbd->device->is_parting);
 }
 
-static void on_started(struct letter *letter)
+static const char *queue_reason(const struct queue_service *service)
 {
-    struct vbd *vbd = VBD_OF(letter, to_main);
+    return VBD_QUEUE_OF(service, service)->blk.reason;
+}
 
-    vbd->is_connected = vbd->error == 0;
-    if (vbd->error) {
-        snprintf(vbd->reason, sizeof(vbd->reason), "%s", vbd->queue.reason);
-        queue_drop(vbd);
-    }
-    device_done(vbd->device, vbd->error, "%s", vbd->reason);
+static const struct queue_service_ops service_ops = {
+    .start = start_queue,
+    .stop = stop_queue,
+    .reason = queue_reason,
+};
+
+/* Worker's thread. */
+static void on_stopped(struct blk_queue *blk)
+{
+    struct vbd_queue *queue = blk->owner;
+
+    queue_service_stopped(&queue->service);
 }
 
 /* Worker's thread. */
-static void start_queue(struct letter *letter)
+static void on_broken(struct blk_queue *blk)
 {
-    struct vbd *vbd = VBD_OF(letter, to_worker);
+    struct vbd_queue *queue = blk->owner;
 
-    vbd->error = blk_queue_start(&vbd->queue);
-    vbd->to_main.deliver = on_started;
-    mailbox_post(daemon_mailbox(), &vbd->to_main);
+    queue_service_broke(&queue->service);
 }
 
 /* The directory of the in-flight records is made on demand: a run directory may be swept. */
@@ -189,49 +191,46 @@ static int inflight_prepare(struct vbd *vbd)
     return -errno;
 }
 
-static void on_stopped(struct blk_queue *queue);
-
-static int queue_prepare(struct vbd *vbd, const struct vbd_frontend_keys *keys)
+static void queue_prepare(struct vbd_queue *queue, const struct vbd_frontend_keys *keys, unsigned int index)
 {
+    struct vbd *vbd = queue->vbd;
     const struct disk_geometry *geometry = disk_geometry(vbd->disk);
     const struct device *device = vbd->device;
-    struct blk_queue *queue = &vbd->queue;
-    int ret = inflight_prepare(vbd);
+    struct blk_queue *blk = &queue->blk;
 
-    if (ret)
-        return ret;
-    blk_queue_clear(queue);
-    queue->owner = vbd;
-    queue->inflight_path = vbd->inflight_path;
-    queue->disk = vbd->disk;
-    queue->limits = (struct blkif_limits){
+    blk_queue_clear(blk);
+    blk->owner = queue;
+    blk->inflight_path = queue->inflight_path;
+    blk->disk = vbd->disk;
+    blk->limits = (struct blkif_limits){
         .sectors = geometry->size_bytes / BLKIF_SECTOR_BYTES,
         .sector_bytes = geometry->sector_bytes,
         .is_readonly = geometry->is_readonly,
         .can_flush = geometry->can_flush,
         .indirect_segments = BLKIF_SEGMENTS_MAX,
     };
-    queue->identity = (struct inflight_identity){
+    blk->identity = (struct inflight_identity){
         .domid = device->domid,
         .devid = device->devid,
         .ring_ref = keys->ring_ref,
         .remote_port = keys->event_channel,
         .abi = keys->abi,
     };
-    memcpy(queue->identity.generation, device->generation, sizeof(queue->identity.generation));
-    snprintf(queue->label, sizeof(queue->label), "%s q0", device->label);
-    queue->is_void = geometry->is_void;
-    queue->is_polled = config_get()->notify == NOTIFY_POLLING;
-    queue->method = data_method_choose(&(struct data_method_facts){ .setting = config_get()->data_method,
-                                                                    .is_offered = keys->is_persistent_offered,
-                                                                    .is_accepted = keys->is_persistent },
-                                       &queue->method_reason);
-    queue->is_adopting = device->is_adopting;
-    queue->on_broken = on_broken;
-    queue->on_stopped = on_stopped;
-    vbd->worker = queue->worker = worker_take_queue();
-    vbd->has_queue = true;
-    return 0;
+    memcpy(blk->identity.generation, device->generation, sizeof(blk->identity.generation));
+    snprintf(blk->label, sizeof(blk->label), "%s q%u", device->label, index);
+    blk->is_void = geometry->is_void;
+    blk->is_polled = config_get()->notify == NOTIFY_POLLING;
+    blk->method = data_method_choose(&(struct data_method_facts){ .setting = config_get()->data_method,
+                                                                  .is_offered = keys->is_persistent_offered,
+                                                                  .is_accepted = keys->is_persistent },
+                                     &blk->method_reason);
+    blk->is_adopting = device->is_adopting;
+    blk->on_broken = on_broken;
+    blk->on_stopped = on_stopped;
+    blk->worker = queue_service_take(&vbd->services, &queue->service);
+    log_info(device->label, "ring ref %u, event channel %u, %s, worker %u, data method %s", keys->ring_ref,
+             keys->event_channel, blkif_abi_name(keys->abi), blk->worker->index,
+             grant_io_method_name(blk->method));
 }
 
 static void vbd_connect(struct device *device)
@@ -243,64 +242,32 @@ static void vbd_connect(struct device *device)
     vbd->reason[0] = '\0';
     ret = vbd_keys_read_frontend(device, &keys, vbd->reason, sizeof(vbd->reason));
     if (ret == 0)
-        ret = queue_prepare(vbd, &keys);
+        ret = inflight_prepare(vbd);
     if (ret) {
         device_done(device, ret, "%s", vbd->reason);
         return;
     }
-    log_info(device->label, "ring ref %u, event channel %u, %s, worker %u, data method %s", keys.ring_ref,
-             keys.event_channel, blkif_abi_name(keys.abi), vbd->worker->index,
-             grant_io_method_name(vbd->queue.method));
-    vbd->to_worker.deliver = start_queue;
-    mailbox_post(&vbd->worker->mailbox, &vbd->to_worker);
+    vbd->is_suspended = false;
+    for (unsigned int i = 0; i < VBD_QUEUES; i++)
+        queue_prepare(&vbd->queue[i], &keys, i);
+    queue_services_start(&vbd->services);
 }
 
 /* Disconnect */
 
-static void on_stopped_letter(struct letter *letter)
-{
-    struct vbd *vbd = VBD_OF(letter, to_main);
-
-    queue_drop(vbd);
-    device_done(vbd->device, 0, NULL);
-}
-
-/* Worker's thread. */
-static void on_stopped(struct blk_queue *queue)
-{
-    struct vbd *vbd = queue->owner;
-
-    vbd->to_main.deliver = on_stopped_letter;
-    mailbox_post(daemon_mailbox(), &vbd->to_main);
-}
-
-/* Worker's thread. */
-static void stop_queue(struct letter *letter)
-{
-    struct vbd *vbd = VBD_OF(letter, to_worker);
-
-    blk_queue_stop(&vbd->queue, vbd->device->is_parting);
-}
-
-void vbd_stop_queue(struct vbd *vbd)
-{
-    vbd->is_stop_due = false;
-    vbd->to_worker.deliver = stop_queue;
-    mailbox_post(&vbd->worker->mailbox, &vbd->to_worker);
-}
-
+/* An order that is being carried out has the queue's letters: the stop follows it. */
 static void vbd_disconnect(struct device *device)
 {
     struct vbd *vbd = device->priv;
 
-    if (!vbd || !vbd->has_queue) {
+    if (vbd && vbd->order) {
+        vbd->services.is_connected = false;
+        vbd->is_stop_due = true;
+    } else if (vbd) {
+        queue_services_stop(&vbd->services);
+    } else {
         device_done(device, 0, NULL);
-        return;
     }
-    vbd->is_connected = false;
-    vbd->is_stop_due = vbd->order != NULL;
-    if (!vbd->order)
-        vbd_stop_queue(vbd);
 }
 
 /* Teardown */
@@ -331,8 +298,8 @@ static void vbd_teardown(struct device *device)
         device_done(device, 0, NULL);
         return;
     }
-    if (!device->is_parting)
-        unlink(vbd->inflight_path); /* of a ring that could not be taken over */
+    for (unsigned int i = 0; i < VBD_QUEUES && !device->is_parting; i++)
+        unlink(vbd->queue[i].inflight_path); /* of a ring that could not be taken over */
     vbd->is_open = false;
     vbd->job.work = close_work;
     vbd->job.done.deliver = close_done;

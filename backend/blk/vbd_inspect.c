@@ -41,25 +41,27 @@ void vbd_inspect_queue(struct vbd *vbd, struct letter *letter)
         letter->next = vbd->waiting_reports;
         vbd->waiting_reports = letter;
     } else {
-        mailbox_post(&vbd->worker->mailbox, letter);
+        mailbox_post(&vbd->queue[0].service.worker->mailbox, letter);
     }
 }
 
 /*
  * Letters of one sender arrive in order: while the vbd is connected no stop has been posted, so the queue is
- * there when the report reaches its worker, and what it says is back before the queue is freed.
+ * there when the report reaches its worker, and what it says is back before the queue is freed. A report has room for
+ * one queue.
  */
 void vbd_inspect(const struct device *device, struct device_report *report)
 {
     const struct vbd *vbd = device->priv;
-    const struct blk_queue *queue = vbd && vbd->has_queue ? &vbd->queue : NULL;
+    const struct worker *worker = vbd ? vbd->queue[0].service.worker : NULL;
+    const struct blk_queue *queue = worker ? &vbd->queue[0].blk : NULL;
 
     if (vbd && vbd->is_open)
         inspect_disk(vbd, report);
     if (queue) {
         report->has_queue = true;
-        report->worker = vbd->worker->index;
-        report->engine = engine_name(vbd->worker->engine);
+        report->worker = worker->index;
+        report->engine = engine_name(worker->engine);
         report->data_method = grant_io_method_name(queue->method);
         report->data_method_reason = queue->method_reason;
         report->has_mapped_io = queue->may_borrow;
@@ -68,7 +70,7 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         report->ring_ref = queue->identity.ring_ref;
         report->frontend_port = queue->identity.remote_port;
     }
-    if (!queue || !vbd->is_connected) {
+    if (!queue || !vbd->services.is_connected) {
         report->on_complete(report);
         return;
     }

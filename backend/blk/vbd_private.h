@@ -15,10 +15,21 @@
 #include "backend/device.h"
 #include "backend/mailbox.h"
 #include "backend/offload.h"
+#include "backend/queue_service.h"
 
 struct device_order;
 struct disk;
+struct vbd;
 struct worker;
+
+#define VBD_QUEUES 1u /* that a frontend may have; more are not offered */
+
+struct vbd_queue {
+    struct vbd *vbd;
+    struct queue_service service; /* its worker: with an order the one that has had the queue */
+    struct blk_queue blk;
+    char inflight_path[CONFIG_PATH_MAX + 48];
+};
 
 /* Lives in the device's slot: what a connect has made is there for the next one. */
 struct vbd {
@@ -27,28 +38,22 @@ struct vbd {
     struct disk *disk;
     bool is_open; /* the disk, and no other thread is about it */
     bool is_fresh; /* the disk was opened in the last setup */
-    struct blk_queue queue;
-    bool has_queue; /* it has a worker: from the connect to the end of the disconnect */
-    bool is_connected;
     struct offload_job job; /* opens or closes the disk */
-    struct worker *worker; /* that owns the queue, or, with an order, has owned it */
+    struct queue_services services; /* of the queues */
+    struct vbd_queue queue[VBD_QUEUES];
     struct device_order *order; /* being carried out; the queue is its worker's business until it is over */
     struct worker *target; /* of a move */
     bool is_suspended;
     bool is_stop_due; /* a disconnect waits for the end of the order */
     struct letter *waiting_reports; /* until then, too */
-    struct letter to_worker; /* start or stop the queue */
-    struct letter to_main; /* the worker's answer */
-    struct letter broken; /* the worker's complaint */
-    char inflight_path[CONFIG_PATH_MAX + 48];
-    int error; /* of the step that another thread is at */
+    int error; /* of the job or the order */
     char reason[320];
 };
 
 #define VBD_OF(pointer, member) ((struct vbd *)((char *)(pointer)-offsetof(struct vbd, member)))
+#define VBD_QUEUE_OF(pointer, member)                                                                        \
+    ((struct vbd_queue *)((char *)(pointer)-offsetof(struct vbd_queue, member)))
 
-/* vbd.c: the letter that stops the queue. */
-void vbd_stop_queue(struct vbd *vbd);
 /* vbd_order.c */
 void vbd_order(struct device *device, struct device_order *order);
 /* vbd_inspect.c */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * vif.c: the life of a network device: opens its port, gives its queue to a worker, and takes both back. Reading
- * goes on in net_queue.c (the rings' turns), net_tx.c and net_rx.c (what the guest sends and receives).
+ * goes on in queue_service.c (the way to the worker), net_queue.c (the rings' turns), net_tx.c and net_rx.c (what the
+ * guest sends and receives).
  *
  * Main thread, except for the functions that say otherwise. A step that needs another thread goes there as a letter or
- * an offload job and ends, when the answer comes back, in device_done(); no two steps overlap, so one letter in each
- * direction is enough.
+ * an offload job and ends, when the answer comes back, in device_done().
  */
 #include <config.h>
 
@@ -86,8 +86,11 @@ static void vif_destroy(void *memory)
 {
     struct vif *vif = memory;
 
-    net_queue_fini(&vif->queue);
+    for (unsigned int i = 0; i < VIF_QUEUES; i++)
+        net_queue_fini(&vif->queue[i].net);
 }
+
+static const struct queue_service_ops service_ops;
 
 /* The slot may have served an earlier life of the device: of that only memory is left. */
 static struct vif *vif_take(struct device *device)
@@ -98,8 +101,14 @@ static struct vif *vif_take(struct device *device)
         return NULL;
     device->priv = vif;
     vif->device = device;
-    snprintf(vif->journal_path, sizeof(vif->journal_path), "%s/inflight/vif-%u-%u-q0", config_get()->run_dir,
-             device->domid, device->devid);
+    queue_services_init(&vif->services, device, &service_ops);
+    for (unsigned int i = 0; i < VIF_QUEUES; i++) {
+        struct vif_queue *queue = &vif->queue[i];
+
+        queue->vif = vif;
+        snprintf(queue->journal_path, sizeof(queue->journal_path), "%s/inflight/vif-%u-%u-q%u",
+                 config_get()->run_dir, device->domid, device->devid, i);
+    }
     snprintf(vif->mark_path, sizeof(vif->mark_path), "%s/inflight/vif-%u-%u-tap", config_get()->run_dir,
              device->domid, device->devid);
     return vif;
@@ -133,102 +142,97 @@ static bool vif_may_connect(struct device *device)
     return vif_keys_hotplug_is_done(device);
 }
 
-static void queue_drop(struct vif *vif)
+/* Worker's thread. */
+static int start_queue(struct queue_service *service)
 {
-    worker_drop_queue(vif->queue.worker);
-    vif->has_queue = false;
-}
-
-static void on_broken_letter(struct letter *letter)
-{
-    struct vif *vif = VIF_OF(letter, broken);
-
-    if (vif->is_connected)
-        device_fail(vif->device, "%s", vif->queue.reason);
+    return net_queue_start(&VIF_QUEUE_OF(service, service)->net);
 }
 
 /* Worker's thread. */
-static void on_broken(struct net_queue *queue)
+static void stop_queue(struct queue_service *service)
 {
-    struct vif *vif = queue->owner;
+    struct vif_queue *queue = VIF_QUEUE_OF(service, service);
 
-    vif->broken.deliver = on_broken_letter;
-    mailbox_post(daemon_mailbox(), &vif->broken);
+    net_queue_stop(&queue->net, queue->vif->device->is_parting);
+    queue_service_stopped(service);
+}
+
+static const char *queue_reason(const struct queue_service *service)
+{
+    return VIF_QUEUE_OF(service, service)->net.reason;
+}
+
+static const struct queue_service_ops service_ops = {
+    .start = start_queue,
+    .stop = stop_queue,
+    .reason = queue_reason,
+};
+
+/* Worker's thread. */
+static void on_broken(struct net_queue *net)
+{
+    struct vif_queue *queue = net->owner;
+
+    queue_service_broke(&queue->service);
 }
 
 static void on_link_letter(struct letter *letter)
 {
-    struct vif *vif = VIF_OF(letter, new_link);
+    struct vif_queue *queue = VIF_QUEUE_OF(letter, new_link);
+    struct device *device = queue->vif->device;
     char reason[256];
     int ret;
 
-    atomic_store(&vif->is_link_on_its_way, false);
-    if (!vif->has_queue || !daemon_xs())
+    atomic_store(&queue->is_link_on_its_way, false);
+    if (!queue->service.worker || !daemon_xs())
         return;
-    ret = vif_keys_publish_link(vif->device, atomic_load(&vif->queue.has_link), reason, sizeof(reason));
+    ret = vif_keys_publish_link(device, atomic_load(&queue->net.has_link), reason, sizeof(reason));
     if (ret && ret != -ENOENT)
-        log_limited(&vif->device->limit, LOG_LEVEL_WARNING, vif->device->label, "%s", reason);
+        log_limited(&device->limit, LOG_LEVEL_WARNING, device->label, "%s", reason);
 }
 
 /* Worker's thread. A letter that is on its way tells of this change, too. */
-static void on_link(struct net_queue *queue)
+static void on_link(struct net_queue *net)
 {
-    struct vif *vif = queue->owner;
+    struct vif_queue *queue = net->owner;
 
-    if (atomic_exchange(&vif->is_link_on_its_way, true))
+    if (atomic_exchange(&queue->is_link_on_its_way, true))
         return;
-    vif->new_link.deliver = on_link_letter;
-    mailbox_post(daemon_mailbox(), &vif->new_link);
+    queue->new_link.deliver = on_link_letter;
+    mailbox_post(daemon_mailbox(), &queue->new_link);
 }
 
-static void on_started(struct letter *letter)
+static void queue_prepare(struct vif_queue *queue, const struct vif_frontend_keys *keys, unsigned int index)
 {
-    struct vif *vif = VIF_OF(letter, to_main);
+    struct vif *vif = queue->vif;
+    const struct device *device = vif->device;
+    struct net_queue *net = &queue->net;
 
-    vif->is_connected = vif->error == 0;
-    if (vif->error) {
-        snprintf(vif->reason, sizeof(vif->reason), "%s", vif->queue.reason);
-        queue_drop(vif);
-    }
-    device_done(vif->device, vif->error, "%s", vif->reason);
-}
-
-/* Worker's thread. */
-static void start_queue(struct letter *letter)
-{
-    struct vif *vif = VIF_OF(letter, to_worker);
-
-    vif->error = net_queue_start(&vif->queue);
-    vif->to_main.deliver = on_started;
-    mailbox_post(daemon_mailbox(), &vif->to_main);
-}
-
-static void queue_prepare(struct vif *vif, const struct vif_frontend_keys *keys)
-{
-    struct net_queue *queue = &vif->queue;
-
-    net_queue_clear(queue);
-    queue->owner = vif;
-    queue->port = vif->port;
-    queue->domid = vif->device->domid;
-    queue->rings = keys->rings;
-    queue->identity =
-        (struct net_journal_identity){ .domid = vif->device->domid, .devid = vif->device->devid };
-    memcpy(queue->identity.ref, keys->rings.ref, sizeof(queue->identity.ref));
-    memcpy(queue->identity.event_channel, keys->rings.event_channel, sizeof(queue->identity.event_channel));
-    memcpy(queue->identity.generation, vif->device->generation, sizeof(queue->identity.generation));
-    queue->journal_path = vif->journal_path;
-    queue->is_adopting = vif->device->is_adopting;
-    queue->our_offer = our_offer(vif);
-    queue->their_offer = keys->offer;
-    queue->has_rx_notify = keys->has_rx_notify;
-    queue->rate = vif->keys.rate;
-    queue->drain_us = config_get()->vif_drain_ms * 1000ull;
-    snprintf(queue->label, sizeof(queue->label), "%s q0", vif->device->label);
-    queue->on_broken = on_broken;
-    queue->on_link = on_link;
-    queue->worker = worker_take_queue();
-    vif->has_queue = true;
+    net_queue_clear(net);
+    net->owner = queue;
+    net->port = vif->port;
+    net->domid = device->domid;
+    net->rings = keys->rings[index];
+    net->identity =
+        (struct net_journal_identity){ .domid = device->domid, .devid = device->devid, .queue = index };
+    memcpy(net->identity.ref, net->rings.ref, sizeof(net->identity.ref));
+    memcpy(net->identity.event_channel, net->rings.event_channel, sizeof(net->identity.event_channel));
+    memcpy(net->identity.generation, device->generation, sizeof(net->identity.generation));
+    net->journal_path = queue->journal_path;
+    net->is_adopting = device->is_adopting;
+    net->our_offer = our_offer(vif);
+    net->their_offer = keys->offer;
+    net->has_rx_notify = keys->has_rx_notify;
+    net->rate = vif->keys.rate;
+    net->drain_us = config_get()->vif_drain_ms * 1000ull;
+    snprintf(net->label, sizeof(net->label), "%s q%u", device->label, index);
+    net->on_broken = on_broken;
+    net->on_link = on_link;
+    net->worker = queue_service_take(&vif->services, &queue->service);
+    log_info(device->label, "ring refs %u and %u, event channels %u and %u, worker %u%s",
+             net->rings.ref[NET_CHANNEL_TX], net->rings.ref[NET_CHANNEL_RX],
+             net->rings.event_channel[NET_CHANNEL_TX], net->rings.event_channel[NET_CHANNEL_RX],
+             net->worker->index, keys->has_rx_notify ? "" : ", without rx notification");
 }
 
 static void vif_connect(struct device *device)
@@ -245,13 +249,9 @@ static void vif_connect(struct device *device)
         device_done(device, ret, "%s", vif->reason);
         return;
     }
-    queue_prepare(vif, &keys);
-    log_info(device->label, "ring refs %u and %u, event channels %u and %u, worker %u%s",
-             keys.rings.ref[NET_CHANNEL_TX], keys.rings.ref[NET_CHANNEL_RX],
-             keys.rings.event_channel[NET_CHANNEL_TX], keys.rings.event_channel[NET_CHANNEL_RX],
-             vif->queue.worker->index, keys.has_rx_notify ? "" : ", without rx notification");
-    vif->to_worker.deliver = start_queue;
-    mailbox_post(&vif->queue.worker->mailbox, &vif->to_worker);
+    for (unsigned int i = 0; i < keys.queue_count; i++)
+        queue_prepare(&vif->queue[i], &keys, i);
+    queue_services_start(&vif->services);
 }
 
 /* The rate is live */
@@ -260,21 +260,30 @@ static void vif_refresh(struct device *device);
 
 static void rate_is_set(struct letter *letter)
 {
-    struct vif *vif = VIF_OF(letter, new_rate);
+    struct vif_queue *queue = VIF_QUEUE_OF(letter, new_rate);
 
-    vif->is_rate_on_its_way = false;
-    if (vif->is_connected)
-        vif_refresh(vif->device); /* it may have changed again */
+    queue->is_rate_on_its_way = false;
+    if (queue->vif->services.is_connected)
+        vif_refresh(queue->vif->device); /* it may have changed again */
 }
 
 /* Worker's thread. Letters arrive in order: the queue has not been stopped yet. */
 static void set_rate(struct letter *letter)
 {
-    struct vif *vif = VIF_OF(letter, new_rate);
+    struct vif_queue *queue = VIF_QUEUE_OF(letter, new_rate);
 
-    net_queue_set_rate(&vif->queue, &vif->rate);
+    net_queue_set_rate(&queue->net, &queue->rate);
     letter->deliver = rate_is_set;
     mailbox_post(daemon_mailbox(), letter);
+}
+
+static bool is_rate_on_its_way(const struct vif *vif)
+{
+    bool is_on_its_way = false;
+
+    for (unsigned int i = 0; i < VIF_QUEUES; i++)
+        is_on_its_way |= vif->queue[i].is_rate_on_its_way;
+    return is_on_its_way;
 }
 
 static void vif_refresh(struct device *device)
@@ -283,7 +292,7 @@ static void vif_refresh(struct device *device)
     struct credit_rate rate;
     char reason[256];
 
-    if (!vif->is_connected || vif->is_rate_on_its_way)
+    if (!vif->services.is_connected || is_rate_on_its_way(vif))
         return;
     if (vif_keys_read_rate(device, &rate, reason, sizeof(reason))) {
         log_limited(&device->limit, LOG_LEVEL_WARNING, device->label, "%s: the rate stays as it was", reason);
@@ -292,43 +301,29 @@ static void vif_refresh(struct device *device)
     if (rate.bytes == vif->keys.rate.bytes && rate.period_us == vif->keys.rate.period_us)
         return;
     log_info(device->label, "rate: %llu bytes in %u us", (unsigned long long)rate.bytes, rate.period_us);
-    vif->keys.rate = vif->rate = rate;
-    vif->is_rate_on_its_way = true;
-    vif->new_rate.deliver = set_rate;
-    mailbox_post(&vif->queue.worker->mailbox, &vif->new_rate);
+    vif->keys.rate = rate;
+    for (unsigned int i = 0; i < VIF_QUEUES; i++) {
+        struct vif_queue *queue = &vif->queue[i];
+
+        if (!queue->service.worker)
+            continue;
+        queue->rate = rate;
+        queue->is_rate_on_its_way = true;
+        queue->new_rate.deliver = set_rate;
+        mailbox_post(&queue->service.worker->mailbox, &queue->new_rate);
+    }
 }
 
 /* Disconnect */
-
-static void on_stopped_letter(struct letter *letter)
-{
-    struct vif *vif = VIF_OF(letter, to_main);
-
-    queue_drop(vif);
-    device_done(vif->device, 0, NULL);
-}
-
-/* Worker's thread. */
-static void stop_queue(struct letter *letter)
-{
-    struct vif *vif = VIF_OF(letter, to_worker);
-
-    net_queue_stop(&vif->queue, vif->device->is_parting);
-    vif->to_main.deliver = on_stopped_letter;
-    mailbox_post(daemon_mailbox(), &vif->to_main);
-}
 
 static void vif_disconnect(struct device *device)
 {
     struct vif *vif = device->priv;
 
-    if (!vif || !vif->has_queue) {
+    if (vif)
+        queue_services_stop(&vif->services);
+    else
         device_done(device, 0, NULL);
-        return;
-    }
-    vif->is_connected = false;
-    vif->to_worker.deliver = stop_queue;
-    mailbox_post(&vif->queue.worker->mailbox, &vif->to_worker);
 }
 
 /* Teardown */
@@ -362,8 +357,8 @@ static void vif_teardown(struct device *device)
         device_done(device, 0, NULL);
         return;
     }
-    if (!device->is_parting)
-        unlink(vif->journal_path); /* of rings that could not be taken over */
+    for (unsigned int i = 0; i < VIF_QUEUES && !device->is_parting; i++)
+        unlink(vif->queue[i].journal_path); /* of rings that could not be taken over */
     vif->is_open = false;
     vif->job.work = close_work;
     vif->job.done.deliver = close_done;

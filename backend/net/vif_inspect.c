@@ -17,10 +17,8 @@ static void inspect_queue(const void *queue, struct device_report *report)
     net_queue_inspect(queue, report);
 }
 
-static void inspect_offers(const struct vif *vif, struct device_report *report)
+static void inspect_offers(const struct net_queue *queue, struct device_report *report)
 {
-    const struct net_queue *queue = &vif->queue;
-
     report->has_queue = true;
     report->has_net_queue = true;
     report->worker = queue->worker->index;
@@ -40,10 +38,14 @@ static void inspect_offers(const struct vif *vif, struct device_report *report)
     report->has_rx_notify = queue->has_rx_notify;
 }
 
-/* As with a vbd: while it is connected no stop has been posted, so the queue is there when the report arrives. */
+/*
+ * As with a vbd: while it is connected no stop has been posted, so the queue is there when the report arrives. A report
+ * has room for one queue.
+ */
 void vif_inspect(const struct device *device, struct device_report *report)
 {
     const struct vif *vif = device->priv;
+    const struct vif_queue *queue = vif ? &vif->queue[0] : NULL;
 
     if (vif && vif->is_open) {
         const struct port_info *info = port_info(vif->port);
@@ -55,12 +57,12 @@ void vif_inspect(const struct device *device, struct device_report *report)
         report->rate_bytes = vif->keys.rate.bytes;
         report->rate_period_us = vif->keys.rate.period_us;
     }
-    if (vif && vif->has_queue)
-        inspect_offers(vif, report);
-    if (!vif || !vif->is_connected) {
+    if (vif && queue->service.worker)
+        inspect_offers(&queue->net, report);
+    if (!vif || !vif->services.is_connected) {
         report->on_complete(report);
         return;
     }
-    device_report_address(report, &vif->queue, inspect_queue);
-    mailbox_post(&vif->queue.worker->mailbox, &report->letter);
+    device_report_address(report, &queue->net, inspect_queue);
+    mailbox_post(&queue->service.worker->mailbox, &report->letter);
 }

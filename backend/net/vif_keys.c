@@ -119,19 +119,21 @@ int vif_keys_read_frontend(const struct device *device, struct vif_frontend_keys
     const char *dir = device->frontend_path;
     uint32_t one;
     const struct device_number numbers[] = {
-        { "multi-queue-num-queues", &one, 1, 1, true, "1, since one queue is offered" },
+        { "multi-queue-num-queues", &keys->queue_count, 1, VIF_QUEUES, true,
+          "1, since one queue is offered" },
         { "request-rx-copy", &one, 1, 1, false, "1: pages are not exchanged any more" },
-        { "tx-ring-ref", &keys->rings.ref[NET_CHANNEL_TX], 1, UINT32_MAX, false,
+        { "tx-ring-ref", &keys->rings[0].ref[NET_CHANNEL_TX], 1, UINT32_MAX, false,
           "a grant reference that is not 0" },
-        { "rx-ring-ref", &keys->rings.ref[NET_CHANNEL_RX], 1, UINT32_MAX, false,
+        { "rx-ring-ref", &keys->rings[0].ref[NET_CHANNEL_RX], 1, UINT32_MAX, false,
           "a grant reference that is not 0" },
     };
     int ret;
 
     memset(keys, 0, sizeof(*keys));
+    keys->queue_count = 1;
     ret = device_keys_read_numbers(dir, numbers, sizeof(numbers) / sizeof(numbers[0]), reason, reason_size);
     if (ret == 0)
-        ret = read_channels(dir, &keys->rings, reason, reason_size);
+        ret = read_channels(dir, &keys->rings[0], reason, reason_size);
     if (ret == 0)
         ret = read_offer(dir, keys, reason, reason_size);
     return ret;

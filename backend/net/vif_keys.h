@@ -18,8 +18,11 @@ struct vif_toolstack_keys {
     struct credit_rate rate;
 };
 
+#define VIF_QUEUES 1u /* that a frontend may have; more are not offered */
+
 struct vif_frontend_keys {
-    struct net_rings rings;
+    uint32_t queue_count;
+    struct net_rings rings[VIF_QUEUES];
     struct netif_offer offer;
     bool has_rx_notify;
 };

@@ -84,9 +84,9 @@ static void exchange(struct letter *letter)
 static void change_begin(struct vif *vif, struct change *change)
 {
     change->port = vif->port;
-    if (vif->is_connected) {
+    if (vif->services.is_connected) {
         change->letter.deliver = exchange;
-        mailbox_post(&vif->queue.worker->mailbox, &change->letter);
+        mailbox_post(&vif->queue[0].service.worker->mailbox, &change->letter);
     } else {
         change->capture = port_set_capture(change->port, change->capture);
         come_back(&change->letter);
@@ -100,7 +100,7 @@ static const char *refusal(const struct vif *vif, int *error)
         *error = -ENOTCONN;
         return "expected an open port, found none";
     }
-    if (vif->has_queue && !vif->is_connected) {
+    if (queue_services_any(&vif->services) && !vif->services.is_connected) {
         *error = -EBUSY;
         return "it is just being connected or closed";
     }

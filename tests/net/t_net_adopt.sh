@@ -49,4 +49,4 @@ daemon_start
 wait_log "$DAEMON_LOG" "vif $DOM/0: connected: adopted from an earlier daemon"
 wait_ping
 vif_down
-! ip link show "vif$DOM.0" >/dev/null 2>&1 || fail "the interface outlived its device"
+wait_no_link "vif$DOM.0" "the interface outlived its device"

@@ -33,7 +33,7 @@ refused "port tap:dummy9: expected a free name or a TAP interface with one queue
 xenbox attach "$DOM" vif devid=4 port=tap:taken >/dev/null
 refused "port tap:taken: expected a free name or a TAP interface that nobody uses, found one that is in use" port=tap:taken
 xenbox detach "$DOM" vif 4
-! ip link show taken >/dev/null 2>&1 || fail "an interface that was ours stayed"
+wait_no_link taken "an interface that was ours stayed"
 
 say "what was there stays"
 ip tuntap add keep9 mode tap
