@@ -121,7 +121,7 @@ static void set_address(const struct tap *tap, int fd)
 static int own_interface(struct port *port, struct tap *tap, const struct port_wish *wish, bool was_there,
                          char *reason, size_t reason_size)
 {
-    /* What an earlier daemon left under the name that is the device's own belongs to the device. */
+    /* What an earlier daemon left, or what has the name that is the device's own, belongs to the device. */
     const bool is_ours =
         !was_there || strcmp(tap->name, wish->name) == 0 || tap_mark_is_of(wish->mark_path, tap->name);
     const int error = is_ours ? tap_mark_write(wish->mark_path, tap->name) : 0;
@@ -182,6 +182,7 @@ static int tap_open(struct port *port, const char *argument, const struct port_w
                     size_t reason_size)
 {
     const char *name = argument ? argument : wish->name;
+    char marked[IFNAMSIZ];
     struct tap *tap;
     int ret;
 
@@ -190,6 +191,9 @@ static int tap_open(struct port *port, const char *argument, const struct port_w
                  "port: expected tap:NAME with the name of an interface, found \"tap:%.60s\"", name);
         return -EINVAL;
     }
+    /* The device's own interface goes on under the name that a script has given to it. */
+    if (!argument && tap_mark_find(wish->mark_path, marked))
+        name = marked;
     tap = calloc(1, sizeof(*tap));
     if (!tap) {
         snprintf(reason, reason_size, "port tap:%s: no memory", name);

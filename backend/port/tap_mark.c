@@ -75,17 +75,28 @@ static int mark_read(struct mark *mark, const char *path)
     return 0;
 }
 
-static bool is_there(const struct mark *mark)
+/* The interface is there; its name is what it is called now. */
+static bool is_there(struct mark *mark)
 {
     return mark->index && mark->network_namespace == own_namespace() &&
-           if_nametoindex(mark->name) == mark->index;
+           if_indextoname(mark->index, mark->name);
+}
+
+bool tap_mark_find(const char *path, char *name)
+{
+    struct mark mark;
+
+    if (mark_read(&mark, path) || !is_there(&mark))
+        return false;
+    memcpy(name, mark.name, sizeof(mark.name));
+    return true;
 }
 
 bool tap_mark_is_of(const char *path, const char *name)
 {
-    struct mark mark;
+    char marked[IFNAMSIZ];
 
-    return mark_read(&mark, path) == 0 && strcmp(mark.name, name) == 0 && is_there(&mark);
+    return tap_mark_find(path, marked) && strcmp(marked, name) == 0;
 }
 
 void tap_mark_remove(const char *path)
@@ -93,7 +104,7 @@ void tap_mark_remove(const char *path)
     unlink(path);
 }
 
-static int interface_remove(const struct mark *mark)
+static int interface_remove(struct mark *mark)
 {
     struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
     const int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);

@@ -36,6 +36,19 @@ cmp "$SCRATCH/sent" "$SCRATCH/got"
 [ "$(index)" = "$before" ] || fail "it is another interface"
 ! grep -q "backend closes" "$SCRATCH/tap.log" || fail "the guest noticed"
 
+say "renamed, as a hotplug script does for vifname=, then killed"
+ip link set "vif$DOM.0" down
+ip link set "vif$DOM.0" name "xs-web$DOM"
+ip link set "xs-web$DOM" up
+daemon_kill
+daemon_start
+wait_log "$DAEMON_LOG" "vif $DOM/0: connected: adopted from an earlier daemon"
+ip link show "vif$DOM.0" >/dev/null 2>&1 && fail "the next daemon made another interface"
+wait_ping
+ip link set "xs-web$DOM" down
+ip link set "xs-web$DOM" name "vif$DOM.0"
+ip link set "vif$DOM.0" up
+
 say "left to the next daemon"
 tap_stop
 daemon_stop
