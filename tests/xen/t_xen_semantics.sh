@@ -1,24 +1,51 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Grants and event channels of a box do what was observed on the real Xen: xencheck in both directions between
-# domain 0 and a guest. The same program runs on the real thing in `make check-xen CASES='grants-*'`.
+# Grants, event channels and the kernel's I/O on granted pages of a box do what was observed on the real Xen: xencheck in
+# both directions between domain 0 and a guest, in an autotranslated and in a strict PV box. The same program runs on the real
+# thing in `make check-xen CASES='grants-* aio-*'`. The file is on a file system with direct I/O.
 . "$(dirname "$0")/../functions.sh"
 
 XENCHECK=$XS_BUILDDIR/tests/xen/xencheck
+FILE=$SCRATCH/file
+
+# semantics KIND-OF-MEMORY: both directions in the box that is up.
+semantics() {
+    local store peer
+    guest_create
+    store=/local/domain/$DOM/data/xencheck
+
+    say "$1: dom0 maps what the guest shares"
+    in_guest "$DOM" "$XENCHECK" peer "$store" 0 &
+    peer=$!
+    in_dom0 "$XENCHECK" run -m "$1" -f "$FILE" "$store" "$DOM"
+    wait $peer
+
+    say "$1: the guest maps what dom0 shares"
+    store+=-back # a peer that has gone would be taken for one that is there
+    in_dom0 "$XENCHECK" peer "$store" "$DOM" &
+    peer=$!
+    in_guest "$DOM" "$XENCHECK" run -m "$1" -f "$FILE" "$store" 0
+    wait $peer
+}
+
+# guest_destroyed KIND-OF-MEMORY: its pages stay until they are unmapped.
+guest_destroyed() {
+    local store peer
+    guest_create doomed
+    store=/local/domain/$DOM/data/xencheck
+    truncate -s 16M "$SCRATCH/slow"
+    say "$1: the guest is destroyed under direct I/O"
+    in_guest "$DOM" "$XENCHECK" peer "$store" 0 &
+    peer=$!
+    in_dom0 env XENBOX_IO=delay=500ms XENCHECK_DESTROY="xenbox domain destroy $DOM" \
+        "$XENCHECK" run -m "$1" -f "$SCRATCH/slow" "$store" "$DOM" hazard-guest-destroyed-under-direct-io
+    wait $peer || : # it went with its domain
+}
 
 box_up
-guest_create
-store=/local/domain/$DOM/data/xencheck
-
-say "dom0 maps what the guest shares"
-in_guest "$DOM" "$XENCHECK" peer "$store" 0 &
-peer=$!
-in_dom0 "$XENCHECK" run -m xenbox "$store" "$DOM"
-wait $peer
-
-say "the guest maps what dom0 shares"
-store+=-back # a peer that has gone would be taken for one that is there
-in_dom0 "$XENCHECK" peer "$store" "$DOM" &
-peer=$!
-in_guest "$DOM" "$XENCHECK" run -m xenbox "$store" 0
-wait $peer
+semantics xenbox
+guest_destroyed xenbox
+box_down
+box_up --mode=pv --mapping=strict
+semantics xenbox-pv
+guest_destroyed xenbox-pv

@@ -109,6 +109,23 @@ static void kill_of_the_mapper_leaks_no_count(struct check_env *env)
     xengnttab_unmap(env->gnttab, page, 1);
 }
 
+static void second_mapper_outlives_the_first(struct check_env *env)
+{
+    struct share share = peer_share(env, 1, true);
+    int remote = atoi(peer_ask(env, "bind"));
+    pid_t first = victim_start(env, share.refs[0], remote, false);
+    uint8_t *page = xengnttab_map_grant_ref(env->gnttab, env->domid, share.refs[0], RW);
+
+    EXPECT(env, page, "map of what another process has mapped: %s", errno_name(errno));
+    kill(first, SIGKILL);
+    waitpid(first, NULL, 0);
+    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote, "no event tells of the death");
+    EXPECT(env, probe_write(page), "the mapping went with another process");
+    pattern_fill(page, 2, 0);
+    EXPECT(env, !strcmp(peer_ask(env, "test %u 0 2", share.id), "1"), "the peer does not see our bytes");
+    EXPECT(env, !xengnttab_unmap(env->gnttab, page, 1), "unmap: %s", errno_name(errno));
+}
+
 static void kill_of_the_sharer_leaves_the_page(struct check_env *env)
 {
     int port = xenevtchn_bind_unbound_port(env->evtchn, env->domid);
@@ -146,6 +163,7 @@ const struct check check_death_list[] = {
     { "kill-of-the-mapper-notifies", kill_of_the_mapper_notifies },
     { "exit-of-the-mapper-notifies", exit_of_the_mapper_notifies },
     { "kill-of-the-mapper-leaks-no-count", kill_of_the_mapper_leaks_no_count },
+    { "second-mapper-outlives-the-first", second_mapper_outlives_the_first },
     { "kill-of-the-sharer-leaves-the-page", kill_of_the_sharer_leaves_the_page },
     { "unshare-notifies-the-mapper", unshare_notifies_the_mapper },
     { NULL, NULL },

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,7 +114,7 @@ static void many_ports_in_one_read(struct check_env *env)
     unsigned int seen = 0;
     ssize_t length;
 
-    if (env->memory == MEMORY_XENBOX)
+    if (is_xenbox(env))
         return; /* its descriptor is for poll() only */
     for (int i = 0; i < 8; i++)
         port[i] = event_connect(env, env->evtchn, &remote[i]);
@@ -224,6 +226,80 @@ static void fdopen_in_another_process(struct check_env *env)
            "no event after the other process is gone");
 }
 
+/* Hands a descriptor over a socket, as a process does that is to be succeeded. */
+static bool descriptor_send(int socket, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {
+        .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS }
+    };
+    struct iovec byte = { "", 1 };
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    return sendmsg(socket, &message, 0) == 1;
+}
+
+static int descriptor_receive(int socket)
+{
+    char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(sizeof(size_t)))), byte;
+    struct iovec vector = { &byte, 1 };
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)
+    };
+    int fd = -1;
+
+    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message))
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    return fd;
+}
+
+/* A process that binds to the peer's port, hands its descriptor over, takes one event, and is killed with the port
+ * masked. */
+static void predecessor_runs(struct check_env *env, int remote, int socket)
+{
+    xenevtchn_handle *evtchn = xenevtchn_open(&quiet, 0);
+    int port = xenevtchn_bind_interdomain(evtchn, env->domid, remote);
+
+    if (event_wait(evtchn, SOON) != (evtchn_port_t)port || !descriptor_send(socket, xenevtchn_fd(evtchn)) ||
+        write(socket, &port, sizeof(port)) != sizeof(port))
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static void descriptor_outlives_a_killed_consumer(struct check_env *env)
+{
+    int remote = atoi(peer_ask(env, "bind")), ends[2], fd, port;
+    xenevtchn_handle *evtchn;
+    pid_t child;
+
+    EXPECT(env, !socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair: %s", errno_name(errno));
+    child = fork();
+    if (!child)
+        predecessor_runs(env, remote, ends[1]);
+    close(ends[1]);
+    fd = descriptor_receive(ends[0]);
+    EXPECT(env, fd >= 0 && read(ends[0], &port, sizeof(port)) == sizeof(port), "nothing was handed over");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+
+    peer_ask(env, "notify %d", remote); /* while nobody is there */
+    evtchn = xenevtchn_fdopen(&quiet, fd, 0);
+    EXPECT(env, evtchn, "fdopen: %s", errno_name(errno));
+    EXPECT(env, !event_wait(evtchn, NEVER), "an event came through the mask that the killed process left");
+    EXPECT(env, !xenevtchn_unmask(evtchn, port), "unmask: %s", errno_name(errno));
+    EXPECT(env, event_wait(evtchn, SOON) == (evtchn_port_t)port, "the event is lost");
+    EXPECT(env, !xenevtchn_notify(evtchn, port), "notify: %s", errno_name(errno));
+    EXPECT(env, atoi(peer_ask(env, "wait %d", SOON)) == remote, "the peer does not hear from the successor");
+    xenevtchn_close(evtchn);
+}
+
 static void fdopen_refuses_nonsense(struct check_env *env)
 {
     int fd = dup(xenevtchn_fd(env->evtchn));
@@ -285,6 +361,7 @@ const struct check check_event_list[] = {
     { "unbind-leaves-what-was-queued", unbind_leaves_what_was_queued },
     { "peer-close-leaves-our-port", peer_close_leaves_our_port },
     { "fdopen-in-another-process", fdopen_in_another_process },
+    { "descriptor-outlives-a-killed-consumer", descriptor_outlives_a_killed_consumer },
     { "fdopen-refuses-nonsense", fdopen_refuses_nonsense },
     { "descriptor-is-close-on-exec", descriptor_is_close_on_exec },
     { "restrict-binds-to-one-domain", restrict_binds_to_one_domain },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * check_hazard.c: what must never be done with a mapped grant, done. On a PV dom0 with the kernels of today
- * either check leaves the kernel broken until it is rebooted: they run only when they are asked for by name,
+ * the first two leave the kernel broken until it is rebooted: they run only when they are asked for by name,
  * on a machine that is thrown away, and tell what happened instead of expecting it. The file is a slow disk,
  * so that its I/O is surely in flight at the critical moment.
  */
@@ -75,7 +75,7 @@ static void unmap_under_direct_io(struct check_env *env)
     EXPECT(env, io_submit(context, PAGES, blocks) == PAGES, "submit");
     ret = xengnttab_unmap(env->gnttab, pages, PAGES);
     check_note("unmap with direct reads in flight returns %d (%s)", ret, errno_name(ret ? errno : 0));
-    EXPECT(env, io_getevents(context, PAGES, PAGES, event, NULL) == PAGES, "the reads never end");
+    EXPECT(env, events_take(context, PAGES, event), "the reads never end");
     for (int i = 0; i < PAGES; i++)
         good += event[i].res == PAGE;
     check_note("%d of %d reads end with success", good, PAGES);
@@ -155,9 +155,45 @@ static void kill_under_io_uring(struct check_env *env)
     close(fd);
 }
 
+/*
+ * The guest goes while its pages are mapped and read into. XENCHECK_DESTROY is the command that destroys it. Nothing
+ * breaks: the pages stay until they are unmapped.
+ */
+static void guest_destroyed_under_direct_io(struct check_env *env)
+{
+    struct share share = peer_share(env, PAGES, true);
+    uint8_t *pages = xengnttab_map_domain_grant_refs(env->gnttab, PAGES, env->domid, share.refs, RW);
+    int fd = open(env->file, O_RDONLY | O_DIRECT);
+    const char *command = getenv("XENCHECK_DESTROY");
+    static uint8_t bytes[PAGE] __attribute__((aligned(PAGE)));
+    io_context_t context = NULL;
+    struct iocb block[PAGES], *blocks[PAGES];
+    struct io_event event[PAGES];
+
+    EXPECT(env, command && pages && fd >= 0 && !io_setup(PAGES, &context), "set up: %s", errno_name(errno));
+    for (int i = 0; i < PAGES; i++) {
+        io_prep_pread(&block[i], fd, pages + i * PAGE, PAGE, i * APART);
+        blocks[i] = &block[i];
+    }
+    EXPECT(env, io_submit(context, PAGES, blocks) == PAGES, "submit");
+    env->is_peer_gone = true;
+    EXPECT(env, !system(command), "%s failed", command);
+    EXPECT(env, events_take(context, PAGES, event), "the reads never end");
+    io_destroy(context);
+    for (int i = 0; i < PAGES; i++)
+        EXPECT(env, event[i].res == PAGE, "read %d: %ld", i, (long)event[i].res);
+    EXPECT(env, pread(fd, bytes, PAGE, 0) == PAGE && !memcmp(bytes, pages, PAGE),
+           "the bytes are not the disk's");
+    for (int i = 0; i < PAGES; i++)
+        EXPECT(env, probe_write(pages + i * PAGE), "page %d went with its guest", i);
+    EXPECT(env, !xengnttab_unmap(env->gnttab, pages, PAGES), "unmap: %s", errno_name(errno));
+    close(fd);
+}
+
 const struct check check_hazard_list[] = {
     { "hazard-unmap-under-direct-io", unmap_under_direct_io },
     { "hazard-notify-under-direct-io", notify_under_direct_io },
     { "hazard-kill-under-io-uring", kill_under_io_uring },
+    { "hazard-guest-destroyed-under-direct-io", guest_destroyed_under_direct_io },
     { NULL, NULL },
 };

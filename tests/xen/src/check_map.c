@@ -18,7 +18,9 @@
 #define BAD_REF 0x00ffffff /* beyond every table */
 
 /* How often one page can be mapped: Xen counts 128 a kind; a PV kernel takes two for each mapping. */
-static const int mappings_most[] = { [MEMORY_AUTOTRANSLATED] = 128, [MEMORY_PV] = 64, [MEMORY_XENBOX] = 128 };
+static const int mappings_most[] = {
+    [MEMORY_AUTOTRANSLATED] = 128, [MEMORY_PV] = 64, [MEMORY_XENBOX] = 128, [MEMORY_XENBOX_PV] = 64
+};
 
 static void map_shows_both_sides(struct check_env *env)
 {
@@ -153,7 +155,7 @@ static void map_of_two_handles(struct check_env *env)
 
     EXPECT(env, here && there, "map: %s", errno_name(errno));
     xengnttab_close(other);
-    if (env->memory == MEMORY_XENBOX) {
+    if (is_xenbox(env)) {
         xengnttab_unmap(env->gnttab, here, 1);
         return;
     }

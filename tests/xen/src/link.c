@@ -16,7 +16,8 @@
 
 #include "tests/xen/src/link.h"
 
-#define MEET_MS 180000 /* that the runner waits for the peer to come up, a guest that boots on a busy machine */
+#define MEET_MS                                                                                              \
+    180000 /* that the runner waits for the peer to come up, a guest that boots on a busy machine */
 
 static int64_t now_ms(void)
 {

@@ -4,7 +4,7 @@
  * peer.
  *
  *     xencheck peer DIR DOMID                       serves the runner in domain DOMID
- *     xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]
+ *     xencheck run [-m auto|pv|xenbox|xenbox-pv] [-f FILE] DIR DOMID [CHECK...]
  *                                                   checks against the peer in domain DOMID
  *
  * DIR is a folder of the store that both may write, such as /local/domain/3/data/xencheck.
@@ -237,7 +237,8 @@ static bool check_run(struct check_env *env, const struct check *check)
 static int run(struct check_env *env, char *const *patterns)
 {
     static const struct check *const lists[] = { check_map_list,   check_copy_list, check_event_list,
-                                                 check_death_list, check_aio_list,  check_hazard_list };
+                                                 check_death_list, check_aio_list,  check_io_list,
+                                                 check_hazard_list };
     int passed = 0, failed = 0;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -253,7 +254,8 @@ static int run(struct check_env *env, char *const *patterns)
                 failed += !is_good;
             }
     }
-    peer_ask(env, "quit");
+    if (!env->is_peer_gone)
+        peer_ask(env, "quit");
     printf("%d ok, %d not ok\n", passed, failed);
     return failed || !passed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -261,7 +263,10 @@ static int run(struct check_env *env, char *const *patterns)
 static bool memory_parse(const char *name, enum memory_kind *kind)
 {
     static const char *const names[] = {
-        [MEMORY_AUTOTRANSLATED] = "auto", [MEMORY_PV] = "pv", [MEMORY_XENBOX] = "xenbox"
+        [MEMORY_AUTOTRANSLATED] = "auto",
+        [MEMORY_PV] = "pv",
+        [MEMORY_XENBOX] = "xenbox",
+        [MEMORY_XENBOX_PV] = "xenbox-pv",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -275,7 +280,7 @@ static bool memory_parse(const char *name, enum memory_kind *kind)
 static int usage(void)
 {
     fprintf(stderr, "usage: xencheck peer DIR DOMID\n"
-                    "       xencheck run [-m auto|pv|xenbox] [-f FILE] DIR DOMID [CHECK...]\n");
+                    "       xencheck run [-m auto|pv|xenbox|xenbox-pv] [-f FILE] DIR DOMID [CHECK...]\n");
     return 2;
 }
 

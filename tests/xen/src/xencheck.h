@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libaio.h>
 #include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xentoollog.h>
@@ -23,21 +24,28 @@
 #define REFS_MAX 256 /* that fit one answer through the store */
 
 /*
- * What maps grants for the runner. A PV kernel takes two mappings for each, and keeps them from children.
- * xenbox documents four differences: closing a handle unmaps, a child has no mapping, a wild pointer given
- * to a copy faults in the program, and an event channel's descriptor is for poll() only.
+ * What maps grants for the runner. A PV kernel takes two mappings for each, and keeps them from children. Boxes, of
+ * which the PV one is meant to be strict, differ from the real thing in four ways, which docs/xenbox.md explains:
+ * closing a handle unmaps, a child has no mapping, a wild pointer given to a copy faults in the program unless the box
+ * is strict, and an event channel's descriptor is for poll() only.
  */
-enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV, MEMORY_XENBOX };
+enum memory_kind { MEMORY_AUTOTRANSLATED, MEMORY_PV, MEMORY_XENBOX, MEMORY_XENBOX_PV };
 
 struct check_env {
     uint32_t domid; /* the peer's */
     enum memory_kind memory;
     const char *file; /* that I/O is done on; NULL: such checks are left out */
+    bool is_peer_gone; /* a check took its domain away: ask it nothing more */
     struct link link;
     xengnttab_handle *gnttab; /* opened for each check */
     xenevtchn_handle *evtchn;
     char failure[512]; /* of the check that runs */
 };
+
+static inline bool is_xenbox(const struct check_env *env)
+{
+    return env->memory == MEMORY_XENBOX || env->memory == MEMORY_XENBOX_PV;
+}
 
 struct check {
     const char *name;
@@ -48,7 +56,7 @@ struct check {
 extern struct xentoollog_logger quiet;
 
 extern const struct check check_map_list[], check_copy_list[], check_event_list[], check_death_list[],
-    check_aio_list[];
+    check_aio_list[], check_io_list[];
 /* Only when they are named: they may break the kernel. */
 extern const struct check check_hazard_list[];
 
@@ -81,6 +89,9 @@ bool probe_write(volatile void *address);
 
 /* The next port that is pending on the handle within so many milliseconds, left masked; 0: none. */
 evtchn_port_t event_wait(xenevtchn_handle *evtchn, int timeout_ms);
+
+/* Waits for so many completions of libaio; false: they do not come. */
+bool events_take(io_context_t context, int count, struct io_event *events);
 
 /* The first failure of a check counts; the check returns at once. */
 void check_fail(struct check_env *env, const char *file, int line, const char *fmt, ...)
