@@ -121,6 +121,11 @@ rounds() {
     echo $(($1 + ($2 - $1) * seconds / 600))
 }
 
+# soaked: a test of a soak has repeated what it repeats for long enough: a third of the time that its suite has.
+soaked() {
+    [ "${XS_SOAK:-0}" != 0 ] && [ $SECONDS -gt $((XS_SOAK / 3)) ]
+}
+
 # wait_exit PID [SECONDS]: until the process is gone; fails when it stays.
 wait_exit() {
     timeout "${2:-$DEADLINE}" tail -s 0.02 --pid="$1" -f /dev/null

@@ -33,6 +33,7 @@ end() {
 }
 
 for ((round = 0; round < ROUNDS; round++)); do
+    ! soaked || break
     begin
     if [ $((round % 2)) = 0 ]; then
         kill -KILL "$(box_pid hv)"
@@ -57,4 +58,4 @@ for ((round = 0; round < ROUNDS; round++)); do
     fi
     end
 done
-say "$ROUNDS boxes"
+say "$round boxes"

@@ -53,6 +53,7 @@ done
 
 daemons=0 frontends=0
 for ((round = 0; round < ROUNDS; round++)); do
+    ! soaked || break
     sleep "0.0$((RANDOM % 90 + 10))" # any moment will do
     case $((RANDOM % 6)) in
     0 | 1) ;;
@@ -82,7 +83,7 @@ for ((round = 0; round < ROUNDS; round++)); do
         kill -0 "${PID[$guest]}" 2>/dev/null || fail "guest $guest noticed: $(tail -n 3 "$SCRATCH/verify-$guest.log")"
     done
 done
-say "killed: $daemons daemons, $frontends frontends"
+say "killed in $round rounds: $daemons daemons, $frontends frontends"
 
 touch "$SCRATCH/enough"
 for guest in "${GUESTS[@]}"; do

@@ -45,7 +45,7 @@ case ${XS_SANITIZERS:-} in
 *) REQUESTS=1000000 ;;
 esac
 moved=0
-until [ $moved -ge "$MOVES" ] && [ "$(done_by_reader)" -ge $REQUESTS ]; do
+until { [ $moved -ge "$MOVES" ] || soaked; } && [ $moved -ge 1000 ] && [ "$(done_by_reader)" -ge $REQUESTS ]; do
     "$XS_BUILDDIR/tests/vbd/mover" "$RUN/control" 1000 3 "$READER/$VDEV" >"$SCRATCH/mover.log" 2>&1 &
     MOVER=$!
     while kill -0 $MOVER 2>/dev/null; do
