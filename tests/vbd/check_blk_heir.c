@@ -64,21 +64,6 @@ static void test_an_heir_does_what_was_taken_and_not_answered(void **state)
     ends_stop(f, false);
 }
 
-/* Segments in page 3: the first page, written to or read from sector 8. */
-static void put_indirect(struct ends *f, uint8_t operation, uint64_t id)
-{
-    blkif_request_indirect_t request = { .operation = BLKIF_OP_INDIRECT,
-                                         .indirect_op = operation,
-                                         .nr_segments = 1,
-                                         .id = id,
-                                         .sector_number = 8,
-                                         .indirect_grefs = { f->refs[3] } };
-    struct blkif_request_segment *segment = (void *)(f->data + 3 * 4096);
-
-    *segment = (struct blkif_request_segment){ .gref = f->refs[0], .last_sect = 7 };
-    memcpy(RING_GET_REQUEST(&f->front, f->front.req_prod_pvt++), &request, sizeof(request));
-}
-
 static void test_an_heir_works_with_the_segments_that_were_checked(void **state)
 {
     struct ends *f = *state;
@@ -87,7 +72,7 @@ static void test_an_heir_works_with_the_segments_that_were_checked(void **state)
     assert_int_equal(blk_queue_start(&f->queue), 0);
     ends_turn(f);
     memset(f->data, 'i', 4096);
-    put_indirect(f, BLKIF_OP_WRITE, 0);
+    ends_put_indirect(f, BLKIF_OP_WRITE, 0);
     record = inflight_record(&f->queue.inflight, 5);
     blkif_command_decode(&record->command, RING_GET_REQUEST(&f->front, 0), BLKIF_ABI_NATIVE);
     memcpy(record->command.seg, f->data + 3 * 4096, sizeof(record->command.seg[0]));
@@ -98,7 +83,7 @@ static void test_an_heir_works_with_the_segments_that_were_checked(void **state)
     assert_int_equal(blk_queue_start(&f->queue), 0);
     ends_expect(f, 1, BLKIF_RSP_OKAY);
     memset(f->data, 0, 4096);
-    put_indirect(f, BLKIF_OP_READ, 1);
+    ends_put_indirect(f, BLKIF_OP_READ, 1);
     ends_push(f);
     ends_expect(f, 1, BLKIF_RSP_OKAY);
     assert_int_equal(RING_GET_RESPONSE(&f->front, 1)->operation, BLKIF_OP_READ);

@@ -200,31 +200,6 @@ static void test_g01_an_event_storm_is_heard_late(void **state)
     ends_stop(f, false);
 }
 
-typedef void *window_fn(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes);
-
-static struct disk_kind kind_with_window;
-
-/* A disk in memory that shows us each request when its place is looked for. */
-static void start_with_window(struct ends *f, window_fn *window)
-{
-    char reason[256];
-
-    guest = f;
-    assert_int_equal(disk_open(&f->queue.disk, "mem:1M", false, 0, reason, sizeof(reason)), 0);
-    kind_with_window = disk_kind_mem;
-    kind_with_window.window = window;
-    f->queue.disk->kind = &kind_with_window;
-    assert_int_equal(blk_queue_start(&f->queue), 0);
-}
-
-static void stop_with_window(struct ends *f)
-{
-    ends_stop(f, false);
-    f->queue.disk->kind = &disk_kind_mem;
-    disk_close(f->queue.disk);
-    f->queue.disk = f->disk;
-}
-
 static RING_IDX most_held_back;
 
 static void *counting_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
@@ -241,16 +216,17 @@ static void test_answers_go_out_before_the_last_request_is_taken(void **state)
 {
     struct ends *f = *state;
 
+    guest = f;
     most_held_back = 0;
     f->queue.method = GRANT_IO_PERSISTENT;
-    start_with_window(f, counting_window);
+    ends_start_in_memory(f, counting_window);
     ends_await_rest(f, 0);
     for (unsigned int i = 0; i < BLKIF_RING_SLOTS; i++)
         ends_put(f, BLKIF_OP_READ, i, 0);
     ends_push(f);
     ends_expect(f, BLKIF_RING_SLOTS, BLKIF_RSP_OKAY);
     assert_in_range(most_held_back, 1, BLKIF_RING_SLOTS / 4);
-    stop_with_window(f);
+    ends_stop_in_memory(f);
 }
 
 #define GREEDY_REQUESTS 20000u
@@ -290,7 +266,8 @@ static RING_IDX greedy_turn(struct ends *f)
 {
     struct bystander other = { .f = f };
 
-    start_with_window(f, greedy_window);
+    guest = f;
+    ends_start_in_memory(f, greedy_window);
     other.event = event_new(f->worker.base, -1, 0, on_turn, &other);
     event_active(other.event, EV_TIMEOUT, 0);
     ends_put(f, BLKIF_OP_READ, 0, 0);
@@ -298,7 +275,7 @@ static RING_IDX greedy_turn(struct ends *f)
     while (f->queue.ring.native.rsp_prod_pvt < GREEDY_REQUESTS)
         event_base_loop(f->worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     event_free(other.event);
-    stop_with_window(f);
+    ends_stop_in_memory(f);
     return other.worst;
 }
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
 #include "tests/vbd/ends.h"
 
@@ -144,6 +145,49 @@ static void test_c11_a_broken_ring_is_left_alone_until_the_stop(void **state)
     ends_stop(f, false);
 }
 
+static struct ends *guest;
+
+/* The guest changes its mind as soon as its request was checked: what stood in the slot, and in the segments. */
+static void *changing_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+{
+    struct ends *f = guest;
+
+    memset(RING_GET_REQUEST(&f->front, f->front.req_prod_pvt - 1), 0xff, sizeof(blkif_request_t));
+    memset(f->data + 3 * 4096, 0xff, 4096);
+    return disk_kind_mem.window(disk, op, offset_bytes, length_bytes);
+}
+
+static void expect_id(struct ends *f, uint64_t id)
+{
+    ends_expect(f, 1, BLKIF_RSP_OKAY);
+    assert_int_equal(RING_GET_RESPONSE(&f->front, f->front.rsp_cons - 1)->id, id);
+}
+
+static void test_c01_c03_what_was_checked_is_what_is_done(void **state)
+{
+    struct ends *f = guest = *state;
+
+    ends_start_in_memory(f, changing_window);
+    for (unsigned int round = 0; round < 3; round++) {
+        memset(f->data, 'c' + (int)round, 4096);
+        ends_put(f, BLKIF_OP_WRITE, 4 * round, 8); /* of page 0 */
+        ends_push(f);
+        expect_id(f, 4 * round);
+        memset(f->data, 'i' + (int)round, 4096);
+        ends_put_indirect(f, BLKIF_OP_WRITE, 77 + round);
+        ends_push(f);
+        expect_id(f, 77 + round);
+        memset(f->data, 0, 2 * 4096);
+        ends_put(f, BLKIF_OP_READ, 1, 8);
+        ends_push(f);
+        expect_id(f, 1);
+        assert_int_equal(f->data[4096], 'i' + round);
+        assert_int_equal(f->data[8191], 'i' + round);
+        assert_int_equal(f->data[0], 0);
+    }
+    ends_stop_in_memory(f);
+}
+
 static void test_a_quiet_queue_has_answered_and_waits(void **state)
 {
     struct ends *f = *state;
@@ -199,6 +243,7 @@ int main(void)
         TEST(test_a_stop_while_waiting_for_a_buffer_leaves_the_line),
         TEST(test_c14_a_stop_drains_what_is_in_flight),
         TEST(test_c11_a_broken_ring_is_left_alone_until_the_stop),
+        TEST(test_c01_c03_what_was_checked_is_what_is_done),
         TEST(test_a_quiet_queue_has_answered_and_waits),
         TEST(test_one_that_cannot_be_resumed_is_quiet_still),
     };

@@ -12,11 +12,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
 
 static void on_evtchn(evutil_socket_t fd, short what, void *arg)
@@ -142,6 +144,20 @@ void ends_put(struct ends *f, uint8_t operation, uint64_t id, uint64_t sector)
     f->front.req_prod_pvt++;
 }
 
+void ends_put_indirect(struct ends *f, uint8_t operation, uint64_t id)
+{
+    blkif_request_indirect_t request = { .operation = BLKIF_OP_INDIRECT,
+                                         .indirect_op = operation,
+                                         .nr_segments = 1,
+                                         .id = id,
+                                         .sector_number = 8,
+                                         .indirect_grefs = { f->refs[3] } };
+    struct blkif_request_segment *segment = (void *)(f->data + 3 * 4096);
+
+    *segment = (struct blkif_request_segment){ .gref = f->refs[0], .last_sect = 7 };
+    memcpy(RING_GET_REQUEST(&f->front, f->front.req_prod_pvt++), &request, sizeof(request));
+}
+
 void ends_push(struct ends *f)
 {
     RING_PUSH_REQUESTS(&f->front);
@@ -177,4 +193,25 @@ void ends_await_rest(struct ends *f, uint64_t kicks_before)
 {
     while (f->queue.counters.kicks_received == kicks_before || f->queue.is_masked)
         ends_turn(f);
+}
+
+static struct disk_kind kind_with_window;
+
+void ends_start_in_memory(struct ends *f, ends_window_fn *window)
+{
+    char reason[256];
+
+    assert_int_equal(disk_open(&f->queue.disk, "mem:1M", false, 0, reason, sizeof(reason)), 0);
+    kind_with_window = disk_kind_mem;
+    kind_with_window.window = window;
+    f->queue.disk->kind = &kind_with_window;
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+}
+
+void ends_stop_in_memory(struct ends *f)
+{
+    ends_stop(f, false);
+    f->queue.disk->kind = &disk_kind_mem;
+    disk_close(f->queue.disk);
+    f->queue.disk = f->disk;
 }

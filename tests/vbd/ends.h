@@ -45,11 +45,22 @@ void ends_quiesce(struct ends *f);
 
 /* The guest: one request of eight sectors, with page id % PAGES; not seen before it is pushed. */
 void ends_put(struct ends *f, uint8_t operation, uint64_t id, uint64_t sector);
+/* Indirect, with one segment, in page 3, of page 0: eight sectors from sector 8 on. */
+void ends_put_indirect(struct ends *f, uint8_t operation, uint64_t id);
 /* Publishes, and notifies always. */
 void ends_push(struct ends *f);
 /* Until this many more responses are there, and no more; all must have this status. */
 void ends_expect(struct ends *f, unsigned int count, int status);
 /* Until the event of the binding was taken and the channel listens again. */
 void ends_await_rest(struct ends *f, uint64_t kicks_before);
+
+/*
+ * As blk_queue_start and ends_stop, for a disk in memory that calls `window` for each request: when that was checked, and
+ * before its data moves. It returns what disk_kind_mem's returns.
+ */
+typedef void *ends_window_fn(struct disk *disk, enum disk_op op, uint64_t offset_bytes,
+                             uint32_t length_bytes);
+void ends_start_in_memory(struct ends *f, ends_window_fn *window);
+void ends_stop_in_memory(struct ends *f);
 
 #endif
