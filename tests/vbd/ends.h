@@ -55,8 +55,8 @@ void ends_expect(struct ends *f, unsigned int count, int status);
 void ends_await_rest(struct ends *f, uint64_t kicks_before);
 
 /*
- * As blk_queue_start and ends_stop, for a disk in memory that calls `window` for each request: when that was checked, and
- * before its data moves. It returns what disk_kind_mem's returns.
+ * As blk_queue_start and ends_stop, for a disk in memory that calls `window` for each request: when that was checked,
+ * and before its data moves. It returns what disk_kind_mem's returns.
  */
 typedef void *ends_window_fn(struct disk *disk, enum disk_op op, uint64_t offset_bytes,
                              uint32_t length_bytes);
