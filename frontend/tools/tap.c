@@ -24,6 +24,8 @@ static int complain(int err, const char *name, const char *what)
         advice = ": this needs root, or CAP_NET_ADMIN, in this network namespace";
     else if (err == -EBUSY)
         advice = ": the name is in use";
+    else if (err == -EINVAL || err == -EEXIST)
+        advice = ": it must be free, or a TAP device with one queue";
     else if (err == -ENOENT || err == -ENODEV)
         advice = ": is the module tun loaded?";
     fprintf(stderr, "xenfront: TAP device %s: %s: %s%s\n", name, what, strerror(-err), advice);
@@ -40,7 +42,7 @@ int tap_open(struct tap *tap, const char *name, const struct tap_offloads *offlo
 
     tap->fd = -1;
     if (!name[0] || strlen(name) >= sizeof(ifreq.ifr_name))
-        return complain(-EINVAL, name, "a name of 1 to 15 characters expected");
+        return complain(-ENAMETOOLONG, name, "a name of 1 to 15 characters expected");
     strcpy(ifreq.ifr_name, name);
     tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (tap->fd < 0)

@@ -4,7 +4,7 @@
 # whoever comes next connects and has a network, and nothing is left in the box (catalogue E09, E23). A daemon that is
 # killed under traffic is succeeded by one that takes the rings over.
 . "$(dirname "$0")/../net.sh"
-need ping
+need ping setpriv
 
 # Traffic of full packets both ways until traffic_stop, without caring for what becomes of it.
 traffic_start() {
@@ -30,6 +30,23 @@ balanced() {
 vif_up 1500
 tap_stop
 before=$(balance)
+
+say "what cannot be joined: the error names it"
+# tap_fails REGEX NAME [COMMAND...]: the command runs xenfront.
+tap_fails() {
+    local words=$1 name=$2
+    shift 2
+    expect_fail "TAP device $name: $words" nsenter -t "$GUEST_NS" -n -- "$@" xenbox run -d "$DOM" -- \
+        xenfront net tap --tap="$name" 0
+}
+guest_ns ip link add dummy9 type dummy 2>/dev/null || guest_ns ip link add dummy9 type veth peer name dummy8
+tap_fails "a name of 1 to 15 characters expected" sixteen-letters-
+tap_fails "cannot make it: Invalid argument: it must be free, or a TAP device with one queue" dummy9
+tap_fails "cannot make it: Operation not permitted: this needs root, or CAP_NET_ADMIN" free9 \
+    setpriv --bounding-set=-net_admin --inh-caps=-net_admin
+# The daemon has it, in the host's namespace.
+expect_fail "TAP device vif$DOM.0: cannot make it: Device or resource busy: the name is in use" \
+    xenbox run -d "$DOM" -- xenfront net tap --tap="vif$DOM.0" 0
 
 say "a hundred connections"
 for ((i = 0; i < 100; i++)); do

@@ -42,3 +42,15 @@ hostile() {
     hostile_start "$1"
     hostile_end "${2:-}"
 }
+
+# good_start, good_end: another device of the same worker, which must be served all the while. $GOOD is its program.
+good_start() {
+    xenbox run -d "$EVIL" -- "$HOSTILE_NET" 3 "$WIRE.3" ids >"$SCRATCH/good.log" 2>&1 &
+    GOOD=$!
+    wait_log "$SCRATCH/good.log" "^listening" "$GOOD"
+    xenbox attach --timeout "$DEADLINE" "$EVIL" vif devid=3 mac=00:16:3e:00:00:67 port="socket:$WIRE.3" >/dev/null
+}
+good_end() {
+    wait "$GOOD" || fail "the other was not served: $(cat "$SCRATCH/good.log")"
+    xenbox detach "$EVIL" vif 3 >/dev/null
+}

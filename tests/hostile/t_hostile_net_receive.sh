@@ -18,4 +18,10 @@ hostile stall "the guest has taken no frame for 100 ms"
 hostile one-page "the guest takes frames again"
 [ $(($(memory_kb) - before)) -lt 16384 ] || fail "the daemon grew from $before to $(memory_kb) kB"
 hostile few-pages
+
+say "one takes nothing while the same worker serves another"
+good_start
+hostile stall
+good_end
+
 hostile no-notify "without rx notification"

@@ -29,14 +29,10 @@ hostile feature-2 "feature-sg: expected 0 or 1, found 2"
 hostile control-ring
 
 say "one breaks its ring again and again while the same worker serves another"
-xenbox run -d "$EVIL" -- "$HOSTILE_NET" 3 "$WIRE.3" ids >"$SCRATCH/good.log" 2>&1 &
-GOOD=$!
-wait_log "$SCRATCH/good.log" "^listening" "$GOOD"
-xenbox attach --timeout "$DEADLINE" "$EVIL" vif devid=3 mac=00:16:3e:00:00:67 port="socket:$WIRE.3" >/dev/null
+good_start
 rounds=0
 while kill -0 "$GOOD" 2>/dev/null || [ $rounds -lt 3 ]; do
     hostile too-many-slots
     rounds=$((rounds + 1))
 done
-wait "$GOOD" || fail "the other was not served: $(cat "$SCRATCH/good.log")"
-xenbox detach "$EVIL" vif 3 >/dev/null
+good_end

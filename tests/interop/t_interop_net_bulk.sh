@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# socat carries a file both ways, compared; tshark finds no malformed frame and no bad checksum in what it saw on the host's
-# end, nor in what `xensplit capture` and `xenfront net dump` wrote.
+# socat carries a file both ways, compared; tshark finds no malformed frame and no bad checksum in what it saw on the
+# host's end, nor in what `xensplit capture` and `xenfront net dump` wrote.
 . "$(dirname "$0")/../net.sh"
 need socat tshark ping
 
@@ -23,15 +23,23 @@ bulk() {
     say "$1: $BYTES both ways, equal"
 }
 
-# judge FILE LEAST: tshark must have understood all of at least so many frames, and found their checksums right.
+# judge FILE LEAST: tshark must have understood all of at least so many frames, and found their checksums right. What TCP
+# carries is random, and none of its business: it is not put together, which would take longer than all the rest.
 judge() {
     local frames bad
-    frames=$(tshark -r "$1" -T fields -e frame.number 2>/dev/null | wc -l)
+    tshark -n -r "$1" -o tcp.desegment_tcp_streams:FALSE -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE \
+        -o udp.check_checksum:TRUE -T fields -e frame.number -e _ws.malformed -e ip.checksum.status \
+        -e tcp.checksum.status -e udp.checksum.status -e icmp.checksum.status -e icmpv6.checksum.status \
+        >"$SCRATCH/frames" 2>"$SCRATCH/tshark.log"
+    frames=$(wc -l <"$SCRATCH/frames")
     [ "$frames" -ge "$2" ] || fail "$(basename "$1") holds $frames frames, expected $2"
-    bad=$(tshark -r "$1" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE \
-        -Y '_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 ||
-            icmp.checksum.status == 0 || icmpv6.checksum.status == 0' 2>"$SCRATCH/tshark.log" | head -n 5)
+    # Fields may hold several values, for a packet within an error message.
+    bad=$(awk -F '\t' '{ wrong = $2 != ""
+        for (i = 3; i <= NF; i++) wrong = wrong || $i ~ /(^|,)0(,|$)/
+        if (wrong && ++count <= 5) print }' "$SCRATCH/frames")
     [ -z "$bad" ] || fail "tshark finds fault with $(basename "$1"): $bad"
+    awk -F '\t' '$4 ~ /1/ || $5 ~ /1/ { good++ } END { exit good < NR / 10 }' "$SCRATCH/frames" ||
+        fail "few checksums were looked at"
     say "tshark: $frames frames of $(basename "$1"), nothing wrong"
 }
 
