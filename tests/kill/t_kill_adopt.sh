@@ -8,7 +8,7 @@ KILLS=10
 GUESTS=()
 PIDS=()
 
-box_up
+box_up --punish
 daemon_start --workers 2
 for name in one two; do
     truncate -s 256M "$SCRATCH/$name.img"

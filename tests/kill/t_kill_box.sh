@@ -11,7 +11,7 @@ export XENBOX_HOME=$SCRATCH/boxes
 # A box with a guest at work: $BOX, $XENBOX, $DAEMON, $WORK.
 begin() {
     BOX=k$$
-    XENBOX=$(xenbox up "$BOX" 2>>"$SCRATCH/box.log")
+    XENBOX=$(xenbox up --punish "$BOX" 2>>"$SCRATCH/box.log")
     export XENBOX
     : >"$SCRATCH/xensplitd.log"
     rm -rf "$SCRATCH/xensplit"
@@ -55,6 +55,7 @@ for ((round = 0; round < ROUNDS; round++)); do
         wait_exit "$DAEMON" || fail "the daemon does not end without a store"
         wait "$DAEMON" || fail "the daemon ended with status $?"
         unset DAEMON
+        xenbox check || fail "the box is damaged"
     fi
     end
 done

@@ -4,7 +4,7 @@
 # the guests noticing. What cannot be taken over, a disk in memory, closes with a reason.
 . "$(dirname "$0")/../functions.sh"
 
-box_up
+box_up --punish
 daemon_start --workers 2 --on-exit keep
 truncate -s 256M "$SCRATCH/disk.img"
 guest_create lasting

@@ -26,7 +26,7 @@ reason() { # DOMID
     in_dom0 xenstore-read "error/backend/vbd/$1/$VDEV/error"
 }
 
-box_up
+box_up --punish
 truncate -s 16M "$SCRATCH/calm.img" "$SCRATCH/busy.img"
 daemon_start --workers 1 --on-exit keep --engine-faults slow=200000
 guest_create calm

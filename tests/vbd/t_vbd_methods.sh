@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../functions.sh"
 
 need jq
-box_up --limit gntalloc-pages=4096
+box_up --punish --limit gntalloc-pages=4096
 guest_create guest
 why() {
     xensplit --run-dir "$SCRATCH/xensplit" -j why "$DOM/$VDEV" | jq -r ".$1"

@@ -11,7 +11,7 @@ ctl() {
     xensplit --run-dir "$RUN" "$@"
 }
 
-box_up
+box_up --punish
 daemon_start --workers 3
 truncate -s 256M "$SCRATCH/disk.img"
 guest_create writer
