@@ -21,7 +21,7 @@
 
 #define ROUNDS 1000000ul
 #define INPUT_MAX 2048u
-#define SEEDS_MAX 64u
+#define SEEDS_MAX 256u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
