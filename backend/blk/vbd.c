@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/blk/vbd_private.h"
@@ -23,6 +22,7 @@
 #include "backend/data_method.h"
 #include "backend/disk/disk.h"
 #include "backend/offload.h"
+#include "backend/run_dir.h"
 #include "backend/slot.h"
 #include "backend/worker.h"
 
@@ -179,18 +179,6 @@ static void on_broken(struct blk_queue *blk)
     queue_service_broke(&queue->service);
 }
 
-/* The directory of the in-flight records is made on demand: a run directory may be swept. */
-static int inflight_prepare(struct vbd *vbd)
-{
-    char dir[CONFIG_PATH_MAX + 16];
-
-    snprintf(dir, sizeof(dir), "%s/inflight", config_get()->run_dir);
-    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
-        return 0;
-    snprintf(vbd->reason, sizeof(vbd->reason), "cannot make %s: %s", dir, strerror(errno));
-    return -errno;
-}
-
 static void queue_prepare(struct vbd_queue *queue, const struct vbd_frontend_keys *keys, unsigned int index)
 {
     struct vbd *vbd = queue->vbd;
@@ -200,6 +188,7 @@ static void queue_prepare(struct vbd_queue *queue, const struct vbd_frontend_key
 
     blk_queue_clear(blk);
     blk->owner = queue;
+    run_dir_make_parent(queue->inflight_path); /* anew: a run directory may be swept */
     blk->inflight_path = queue->inflight_path;
     blk->disk = vbd->disk;
     blk->limits = (struct blkif_limits){
@@ -241,8 +230,6 @@ static void vbd_connect(struct device *device)
 
     vbd->reason[0] = '\0';
     ret = vbd_keys_read_frontend(device, &keys, vbd->reason, sizeof(vbd->reason));
-    if (ret == 0)
-        ret = inflight_prepare(vbd);
     if (ret) {
         device_done(device, ret, "%s", vbd->reason);
         return;
