@@ -179,11 +179,12 @@ store_is_clean() {
     [ -z "$(xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/(vbd|vif|qdisk)/[0-9]+/')" ]
 }
 
-# background NAME COMMAND...: starts a process that ends with the case; its output is in /run/case/NAME.log.
+# background NAME COMMAND...: starts a process that ends with the case; its output is in /run/case/NAME.log, its input that
+# of the call.
 background() {
     local name=$1
     shift
-    "$@" > "/run/case/$name.log" 2>&1 &
+    "$@" <&0 > "/run/case/$name.log" 2>&1 & # without <&0 the shell would take /dev/null
     echo $! > "/run/case/$name.pid"
 }
 
@@ -200,7 +201,7 @@ net_check_dom0() {
     local start sum
     guest_expect "$1" 90 '^guest: net up'
     ping -c 5 -W 5 10.9.0.2 | tee /run/case/ping.log
-    grep -q '0% packet loss' /run/case/ping.log || fail "$1: pings are lost: $(tail -n 2 /run/case/ping.log)"
+    grep -q ' 0% packet loss' /run/case/ping.log || fail "$1: pings are lost: $(tail -n 2 /run/case/ping.log)"
     dd if=/dev/urandom of=/run/case/to-guest bs=1M count=16 2>/dev/null
     start=$(date +%s%N)
     nc 10.9.0.2 5001 < /run/case/to-guest

@@ -9,7 +9,7 @@ MACHINE_PID=
 
 # Becomes QEMU; further arguments are QEMU's. The caller says where the console goes.
 machine_start() {
-    [ -e "$XEN_WORK/disk.img" ] && rm "$XEN_WORK/disk.img"
+    rm -f "$XEN_WORK/disk.img" "$XEN_WORK/slow.img"
     truncate -s "${XEN_DISK_MB}M" "$XEN_WORK/disk.img"
     truncate -s 16M "$XEN_WORK/slow.img"
     local kernel_options="console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE"
