@@ -14,9 +14,7 @@ machine_start() {
     truncate -s 16M "$XEN_WORK/slow.img"
     local kernel_options="console=hvc0 panic=5 loglevel=6 xen_mode=$1 xen_patience=$XEN_PATIENCE"
     kernel_options+=" xen_rounds=$XEN_BENCH_ROUNDS $XEN_KERNEL_OPTIONS"
-    local clock=(-accel tcg,thread=multi,tb-size=512)
-    [ "$XEN_CLOCK" = host ] || clock=(-accel tcg,thread=single,tb-size=512 -icount "shift=$XEN_CLOCK,sleep=on")
-    exec qemu-system-x86_64 "${clock[@]}" -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
+    exec qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu "$XEN_CPU_MODEL" -m "$XEN_MEMORY_MB" \
         -smp "$XEN_CPUS" -nodefaults -no-user-config -display none -no-reboot -net none \
         -drive "file=$XEN_WORK/disk.img,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$XEN_WORK/slow.img,format=raw,if=virtio,cache=unsafe,throttling.iops-total=2" \

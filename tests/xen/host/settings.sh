@@ -16,10 +16,6 @@
 : "${XEN_DOM0_MB:=1536}"
 : "${XEN_DISK_MB:=1024}"
 
-# The machine's clock is the host's. With a number here each instruction takes 2^XEN_CLOCK nanoseconds instead, however
-# long the host needs for it: figures repeat, and it takes three times as long.
-: "${XEN_CLOCK:=host}"
-
 # Xen needs an emulated processor without SMAP (dom0 dies early) and without RDTSCP (PVH guests hang).
 XEN_CPU_MODEL=max,-smap,-rdtscp,-pku
 
