@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "backend/disk/disk_kind.h"
+#include "backend/disk/engine.h"
 #include "tests/vbd/ends.h"
 
 /* What the guest does when it is notified, at once, on a processor of its own. */
@@ -115,8 +116,11 @@ static void ask_again(void)
 static void test_a_worker_that_is_awake_asks_for_no_kick(void **state)
 {
     struct ends *f = guest = *state;
+    char reason[64];
 
     needless_kicks = 0;
+    /* So that the worker sleeps before there is something to answer, having asked for a kick. */
+    assert_int_equal(engine_misbehave(f->worker.engine, "slow=500", reason, sizeof(reason)), 0);
     assert_int_equal(blk_queue_start(&f->queue), 0);
     ends_await_rest(f, 0);
     for (unsigned int round = 0; round < 100; round++) {
