@@ -212,13 +212,15 @@ wait_store() {
 # --- the daemon -----------------------------------------------------------------------------------------------------
 
 # daemon_start [OPTION...]: xensplitd in dom0, ready when this returns. $DAEMON is its pid, $DAEMON_LOG its log, and
-# DAEMON_WRAP a command that runs it, such as env.
+# DAEMON_WRAP a command that runs it, such as env. $XS_DAEMON_OPTIONS are options of every daemon, for a suite that is
+# run in another way as a whole.
 DAEMON_WRAP=()
 daemon_start() {
     local ready
     DAEMON_LOG=$SCRATCH/xensplitd.log
     mkfifo "$SCRATCH/ready"
-    xenbox run -- "${DAEMON_WRAP[@]}" xensplitd --run-dir "$SCRATCH/xensplit" --ready-fd 9 "$@" \
+    # shellcheck disable=SC2086 # words on purpose
+    xenbox run -- "${DAEMON_WRAP[@]}" xensplitd --run-dir "$SCRATCH/xensplit" --ready-fd 9 ${XS_DAEMON_OPTIONS:-} "$@" \
         9>"$SCRATCH/ready" 2>>"$DAEMON_LOG" &
     DAEMON=$!
     read -r -t "$DEADLINE" ready <"$SCRATCH/ready" || fail "xensplitd did not become ready"

@@ -160,6 +160,12 @@ static void *address_truncate(void *address, uint32_t count)
                : address;
 }
 
+/* With either of two bugs no map succeeds; the store's daemon is spared, or there would be no domain to see them in. */
+static bool breaks_all_maps(const struct xengntdev_handle *handle, enum bug bug)
+{
+    return bug_is_on(handle->client.tables, bug) && !getenv("XENSTORED_RUNDIR");
+}
+
 static int region_notify(struct region *region, uint32_t offset, uint32_t port)
 {
     struct xb_map_notify notify = { .map = region->map[0], .offset = offset, .port = port };
@@ -167,8 +173,7 @@ static int region_notify(struct region *region, uint32_t offset, uint32_t port)
 
     /* As upstream: an offset past the page means no byte. */
     notify.action =
-        (offset < XB_FRAME_SIZE || bug_is_on(region->handle->client.tables, BUG_A38) ? UNMAP_NOTIFY_CLEAR_BYTE
-                                                                                     : 0) |
+        (offset < XB_FRAME_SIZE || breaks_all_maps(region->handle, BUG_A38) ? UNMAP_NOTIFY_CLEAR_BYTE : 0) |
         (port != (uint32_t)-1 ? UNMAP_NOTIFY_SEND_EVENT : 0);
     if (!notify.action)
         return 0;
@@ -263,7 +268,7 @@ static int region_show(struct region *region, const uint32_t *frames, int prot)
         return ret;
     if (bug_is_on(handle->client.tables, BUG_A22))
         madvise(address, (size_t)count * XB_FRAME_SIZE, MADV_DOFORK);
-    if (bug_is_on(handle->client.tables, BUG_A35))
+    if (breaks_all_maps(handle, BUG_A35))
         address = address_truncate(address, count);
     region->mapping = (struct user_mapping){
         .address = (uintptr_t)address,
