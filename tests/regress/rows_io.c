@@ -222,6 +222,16 @@ static void h03_unmap_does_not_wait_for_io(void)
     expect_event(&iocb, PAGES * PAGE);
     expect_pages(0, 100, PAGES, "granter", io.shared);
     expect_let_go();
+
+    /* Another way, and a part. */
+    mapped = map_all();
+    io_prep_pwrite(&iocb, io.file, mapped, PAGES * PAGE, 0);
+    submit(&iocb);
+    CHECK(munmap(mapped, PAGE) == 0, "munmap: %s", strerror(errno));
+    CHECK(xengnttab_unmap(io.tab, mapped, PAGES) == 0, "unmap of what is left: %s", strerror(errno));
+    expect_held("under the second request", 500);
+    expect_event(&iocb, PAGES * PAGE);
+    expect_let_go();
 }
 
 static void h04_second_unmap_finds_nothing(void)

@@ -138,6 +138,24 @@ static void test_h03_unmap_under_io_does_not_wait(void **state)
     assert_maps(f, 0);
 }
 
+/* A program takes a part away itself, and leaves the rest to the library. */
+static void test_munmap_of_a_part_under_io(void **state)
+{
+    struct fixture *f = *state;
+    struct user_pages *pins = pin(f->mapped + PAGE, 2 * PAGE, XB_IO_AIO);
+
+    assert_int_equal(munmap(f->mapped + PAGE, 3 * PAGE), 0);
+    assert_false(is_in_use(f, 3));
+    assert_int_equal(xengnttab_unmap(f->tab, f->mapped, PAGES), 0);
+    assert_true(is_in_use(f, 1));
+    assert_true(is_in_use(f, 2));
+    test_box_audit(&f->box);
+    user_pages_unpin(pins);
+    for (unsigned page = 0; page < PAGES; page++)
+        assert_false(is_in_use(f, page));
+    assert_maps(f, 0);
+}
+
 /* The owner ends the grant meanwhile: its page is not used for anything else before the I/O is over. */
 static void test_owner_ends_the_grant_under_io(void **state)
 {
@@ -429,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_h03_unmap_under_io_does_not_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_munmap_of_a_part_under_io, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_ends_the_grant_under_io, setup, teardown),
         cmocka_unit_test_setup_teardown(test_h04_unmap_twice_and_map_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_h05_close_under_io, setup, teardown),
