@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The daemon's own suites, unchanged, in domains 0 of mode pv and pv32: the recorded workload through every method and
-# engine, and the kill suite with each way to move data and direct I/O on mapped pages.
+# engine, and the kill suite with each way to move data and direct I/O on mapped pages. Random deaths come with each of
+# them, the others in turn; in a soak, all with each.
 # limit: 1800
 . "$(dirname "$0")/../functions.sh"
 
@@ -15,6 +16,9 @@ suite() {
     say "$mode${method:+, $method}: $1, $((SECONDS - began)) s"
 }
 
+declare -A suites=([copy]="version random" [persistent]="handover random" [map]="adopt random")
+[ -z "${XS_SOAK:-}" ] || suites=([copy]="adopt handover version random" [persistent]="adopt handover version random"
+    [map]="adopt handover version random")
 for mode in pv pv32; do
     unset method options ROUNDS
     suite vbd/t_vbd_replay.sh
@@ -22,7 +26,7 @@ for mode in pv pv32; do
         options="--engine libaio --mapped-io on --data-method $method"
         export ROUNDS # of what is random
         ROUNDS=$(rounds 15 100)
-        for name in adopt handover version random; do
+        for name in ${suites[$method]}; do
             suite "kill/t_kill_$name.sh"
         done
     done
