@@ -3,7 +3,7 @@
 # Ten thousand times mapped, moved and unmapped: scattered pages under libaio and io_uring, 512 bytes to 2 MiB, with
 # engines that are slow, short, failing, and that keep pages too long; unmapped after the I/O and under it. Two programs
 # are at it, each with a guest of its own. A soak of ten minutes does a million operations.
-# limit: 900
+# limit: 3600
 . "$(dirname "$0")/../functions.sh"
 
 total=0
