@@ -39,6 +39,7 @@ struct context {
 
 static LIST_HEAD(, context) contexts = LIST_HEAD_INITIALIZER(contexts);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t ending = PTHREAD_RWLOCK_INITIALIZER; /* for reading: of who unpins what was found */
 static _Atomic unsigned busy; /* pinned requests */
 
 bool aio_is_busy(void)
@@ -94,7 +95,6 @@ static struct pinned *pinned_take(struct context *context, const struct iocb *io
             continue;
         SLIST_REMOVE(bucket, pinned, pinned, link);
         context->count--;
-        atomic_fetch_sub(&busy, 1);
         return pinned;
     }
     return NULL;
@@ -118,16 +118,30 @@ static void context_look(struct context *context, struct pinned_list *done)
     context->seen = tail;
 }
 
-/* Without the lock: the last reference may end a mapping. */
-static void pinned_end(struct pinned_list *done)
+/* Gives the lock back and ends what was found: without the lock, for the last reference may end a mapping. */
+static void unlock_and_end(struct pinned_list *done)
 {
     struct pinned *pinned;
 
+    pthread_rwlock_rdlock(&ending);
+    pthread_mutex_unlock(&lock);
     while ((pinned = SLIST_FIRST(done))) {
         SLIST_REMOVE_HEAD(done, link);
         user_pages_unpin(pinned->pins);
         free(pinned);
+        atomic_fetch_sub(&busy, 1);
     }
+    pthread_rwlock_unlock(&ending);
+}
+
+/*
+ * What other threads have found is unpinned, too. A program that has taken an event may unmap the pages at once, and one
+ * of its threads may have seen that event in the context of another.
+ */
+static void others_end(void)
+{
+    pthread_rwlock_wrlock(&ending);
+    pthread_rwlock_unlock(&ending);
 }
 
 int aio_pinned_add(io_context_t name, struct iocb *iocb, struct user_pages *pins)
@@ -147,8 +161,7 @@ int aio_pinned_add(io_context_t name, struct iocb *iocb, struct user_pages *pins
         context->count++;
         atomic_fetch_add(&busy, 1);
     }
-    pthread_mutex_unlock(&lock);
-    pinned_end(&done);
+    unlock_and_end(&done);
     if (context)
         return 0;
     free(pinned);
@@ -166,8 +179,10 @@ struct user_pages *aio_pinned_cancel(io_context_t name, struct iocb *iocb)
     if (context)
         pinned = pinned_take(context, iocb);
     pthread_mutex_unlock(&lock);
-    if (pinned)
+    if (pinned) {
         pins = pinned->pins;
+        atomic_fetch_sub(&busy, 1);
+    }
     free(pinned);
     return pins;
 }
@@ -183,8 +198,8 @@ void aio_settle(io_context_t name)
     context = context_find(name);
     if (context && context->count)
         context_look(context, &done);
-    pthread_mutex_unlock(&lock);
-    pinned_end(&done);
+    unlock_and_end(&done);
+    others_end();
 }
 
 void aio_settle_all(void)
@@ -199,8 +214,8 @@ void aio_settle_all(void)
         if (context->count)
             context_look(context, &done);
     }
-    pthread_mutex_unlock(&lock);
-    pinned_end(&done);
+    unlock_and_end(&done);
+    others_end();
 }
 
 void aio_forget(io_context_t name)
@@ -217,11 +232,9 @@ void aio_forget(io_context_t name)
             while ((pinned = SLIST_FIRST(&context->bucket[i]))) {
                 SLIST_REMOVE_HEAD(&context->bucket[i], link);
                 SLIST_INSERT_HEAD(&done, pinned, link);
-                atomic_fetch_sub(&busy, 1);
             }
         }
         free(context);
     }
-    pthread_mutex_unlock(&lock);
-    pinned_end(&done);
+    unlock_and_end(&done);
 }
