@@ -13,8 +13,8 @@
  *     --real             this is no box: rows that need a fault plan are left out
  *     --guest FOLDER     the granter is a guest, with `xencheck peer FOLDER` of the store in it
  *
- * A line a row: "ok ID expects", "not ok ID expects", "skip ID reason", "no domain ID". Exit status 1 when one is red, or
- * has no domain.
+ * A line a row: "ok ID expects", "not ok ID expects", "skip ID reason", "no domain ID". Exit status 1 when one is red,
+ * or has no domain.
  */
 #include <config.h>
 

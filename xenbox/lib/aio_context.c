@@ -135,8 +135,8 @@ static void unlock_and_end(struct pinned_list *done)
 }
 
 /*
- * What other threads have found is unpinned, too. A program that has taken an event may unmap the pages at once, and one
- * of its threads may have seen that event in the context of another.
+ * What other threads have found is unpinned, too. A program that has taken an event may unmap the pages at once, and
+ * one of its threads may have seen that event in the context of another.
  */
 static void others_end(void)
 {
