@@ -10,6 +10,7 @@
  *     --destroy COMMAND  takes its number, when the row is over
  *     --after COMMAND    a row is red if this fails after it
  *     --limit LIMIT      the box has this limit: only the rows that want it are run
+ *     --hurry            each has the time that it needs on a machine that is idle: for rows that are expected to hang
  *     --real             this is no box: rows that need a fault plan are left out
  *     --guest FOLDER     the granter is a guest, with `xencheck peer FOLDER` of the store in it
  *
@@ -46,7 +47,7 @@ static const struct mode needs[] = {
 
 static struct {
     const char *create, *destroy, *after, *limit;
-    bool is_real, has_guest;
+    bool is_real, has_guest, is_hurried;
 } settings;
 
 static int mode_parse(const char *name)
@@ -110,7 +111,7 @@ static unsigned patience(void)
     const char *text = getenv("XS_TIME_FACTOR");
     unsigned long factor = text ? strtoul(text, NULL, 10) : 1;
 
-    return PATIENCE * (factor > 0 && factor < 1000 ? (unsigned)factor : 1);
+    return settings.is_hurried ? 1 : PATIENCE * (factor > 0 && factor < 1000 ? (unsigned)factor : 1);
 }
 
 /* The row in a process of its own, with all that it starts in a group that does not outlive it. */
@@ -220,11 +221,17 @@ static bool list(const struct row *row)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "list", no_argument, NULL, 'l' },          { "mode", required_argument, NULL, 'm' },
-        { "granter", required_argument, NULL, 'g' }, { "create", required_argument, NULL, 'c' },
-        { "destroy", required_argument, NULL, 'd' }, { "after", required_argument, NULL, 'a' },
-        { "limit", required_argument, NULL, 'L' },   { "real", no_argument, NULL, 'r' },
-        { "guest", required_argument, NULL, 'G' },   { NULL, 0, NULL, 0 },
+        { "list", no_argument, NULL, 'l' },
+        { "mode", required_argument, NULL, 'm' },
+        { "granter", required_argument, NULL, 'g' },
+        { "create", required_argument, NULL, 'c' },
+        { "destroy", required_argument, NULL, 'd' },
+        { "after", required_argument, NULL, 'a' },
+        { "limit", required_argument, NULL, 'L' },
+        { "real", no_argument, NULL, 'r' },
+        { "guest", required_argument, NULL, 'G' },
+        { "hurry", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 
@@ -255,6 +262,9 @@ int main(int argc, char **argv)
             break;
         case 'r':
             settings.is_real = true;
+            break;
+        case 'h':
+            settings.is_hurried = true;
             break;
         case 'G':
             settings.has_guest = true;
