@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libaio.h>
+#include <pthread.h>
 #include <liburing.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -227,6 +228,58 @@ static void test_death_in_flight_is_punished_with_io_uring_only(void **state)
     assert_int_equal(xengnttab_unmap(f->tab, page, 1), 0);
 }
 
+#define WORKERS 8u /* more than there are processors: one stops in the middle of what it does */
+
+struct worker {
+    struct fixture *f;
+    xengnttab_handle *tab;
+    uint32_t page;
+    int wrong;
+};
+
+/* Maps a page, reads into it, and unmaps it as soon as the event is there. */
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct iocb iocb, *iocbs[] = { &iocb };
+    io_context_t context = NULL;
+    struct io_event event;
+
+    worker->wrong += io_setup(1, &context) != 0;
+    for (int i = 0; i < 1500; i++) {
+        char *page = xengnttab_map_grant_ref(worker->tab, worker->f->guest, worker->f->ref[worker->page], RW);
+
+        io_prep_pread(&iocb, worker->f->file, page, PAGE, 0);
+        worker->wrong += !page || io_submit(context, 1, iocbs) != 1;
+        while (io_getevents(context, 1, 1, &event, NULL) != 1) {
+        }
+        worker->wrong += (long)event.res != PAGE;
+        worker->wrong += page && xengnttab_unmap(worker->tab, page, 1) != 0;
+    }
+    io_destroy(context);
+    return NULL;
+}
+
+/* Each thread has a handle and a context of its own. One that unmaps looks at the other's completions, too. */
+static void test_threads_unmap_when_their_io_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct worker worker[WORKERS];
+    pthread_t thread[WORKERS];
+
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        worker[i] = (struct worker){ .f = f, .tab = xengnttab_open(NULL, 0), .page = i % PAGES };
+        assert_non_null(worker[i].tab);
+        assert_int_equal(pthread_create(&thread[i], NULL, worker_main, &worker[i]), 0);
+    }
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(worker[i].wrong, 0);
+        xengnttab_close(worker[i].tab);
+    }
+    assert_int_equal(audit_damage(f->box.tool.tables), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_aio_several_and_eventfd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_aio_ring_without_the_library, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buffered_io_pins_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_threads_unmap_when_their_io_is_over, setup_punish, teardown),
         cmocka_unit_test_setup_teardown(test_death_in_flight_is_punished_with_io_uring_only, setup_punish,
                                         teardown),
     };
