@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * check_reap.c: a domain whose processes have mapped a hundred thousand pages is destroyed; nothing is left of
- * it, and no call of a bystander to the hypervisor process meanwhile takes long.
+ * it, and the hypervisor process does not work for long on that before it serves a call of a bystander's. What is
+ * measured is its processor time, whatever else the machine does.
  */
 #include <config.h>
 
@@ -30,7 +31,7 @@
 #define TIMES 13u /* that each mapper maps each of them: 104,000 mappings */
 #define SHARE_CALL 500u
 #define STRIDE 7u /* between neighbours in a mapping, so that no two of its pages are one piece */
-#define LONGEST_MS 100.0 /* some 5 are usual */
+#define LONGEST_MS 100.0 /* of processor time; some 5 are usual */
 
 struct fixture {
     struct test_box box;
@@ -41,14 +42,18 @@ struct fixture {
     pid_t mappers[MAPPERS];
 };
 
-static double now_ms(void)
+/* What the hypervisor process has worked so far. */
+static double worked_ms(const struct fixture *f)
 {
-    struct timespec now;
+    struct timespec worked;
+    clockid_t clock;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+    assert_int_equal(clock_getcpuclockid(f->box.pid, &clock), 0);
+    assert_int_equal(clock_gettime(clock, &worked), 0);
+    return worked.tv_sec * 1e3 + worked.tv_nsec / 1e6;
 }
 
+/* A sanitized build works longer for the same. */
 static double time_factor(void)
 {
     const char *text = getenv("XS_TIME_FACTOR");
@@ -128,25 +133,25 @@ static void *destroy_main(void *arg)
                                          NULL);
 }
 
-/* The longest of a bystander's calls until the box holds what it held before. */
-static double longest_call_ms(struct fixture *f, const struct audit_counts *before, unsigned *calls)
+/* The longest work during a bystander's call until the box holds what it held before. */
+static double longest_work_ms(struct fixture *f, const struct audit_counts *before, unsigned *calls)
 {
-    double longest = 0, start = now_ms(), end = start + 60e3 * time_factor();
     struct audit_counts counts = { 0 };
+    double longest = 0;
 
     do {
-        double from = now_ms(), took;
+        double from = worked_ms(f), worked;
         int port = xenevtchn_bind_unbound_port(f->evtchn, 0);
 
         assert_true(port > 0);
         assert_int_equal(xenevtchn_unbind(f->evtchn, port), 0);
-        took = now_ms() - from;
-        longest = took > longest ? took : longest;
+        worked = worked_ms(f) - from;
+        longest = worked > longest ? worked : longest;
         ++*calls;
         if (*calls % 64 == 0)
             audit_count(f->box.tool.tables, &counts);
-    } while (*calls < 64 || (memcmp(&counts, before, sizeof(counts)) != 0 && now_ms() < end));
-    print_message("%u calls in %.0f ms, the longest took %.2f ms\n", *calls, now_ms() - start, longest);
+    } while (*calls < 64 || memcmp(&counts, before, sizeof(counts)) != 0);
+    print_message("%u calls, the most work during one: %.2f ms\n", *calls, longest);
     return longest;
 }
 
@@ -169,7 +174,7 @@ static void test_death_of_a_hundred_thousand_mappings_stalls_nobody(void **state
     assert_int_equal(counts.maps, MAPPERS * TIMES * SHARED * test_box_pins(&f->box));
 
     assert_int_equal(pthread_create(&destroyer, NULL, destroy_main, f), 0);
-    longest = longest_call_ms(f, &before, &calls);
+    longest = longest_work_ms(f, &before, &calls);
     pthread_join(destroyer, &ret);
     assert_int_equal((intptr_t)ret, 0);
     for (unsigned i = 0; i < MAPPERS; i++)
@@ -177,7 +182,8 @@ static void test_death_of_a_hundred_thousand_mappings_stalls_nobody(void **state
     assert_true(test_box_wait_counts(&f->box, &before));
     test_box_audit(&f->box);
     if (longest > LONGEST_MS * time_factor())
-        fail_msg("a call took %.0f ms", longest);
+        fail_msg("expected at most %.0f ms of work before a call is served, found %.0f ms", LONGEST_MS,
+                 longest);
 }
 
 int main(void)
