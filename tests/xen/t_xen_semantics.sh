@@ -7,6 +7,10 @@
 
 XENCHECK=$XS_BUILDDIR/tests/xen/xencheck
 FILE=$SCRATCH/file
+if ! dd if=/dev/zero of="$FILE" bs=4k count=1 oflag=direct 2>/dev/null; then # an older tmpfs
+    FILE=$XS_BUILDDIR/t_xen_semantics.file
+    defer rm -f "$FILE" "$FILE.slow"
+fi
 
 # semantics KIND-OF-MEMORY: both directions in the box that is up.
 semantics() {
@@ -33,12 +37,12 @@ guest_destroyed() {
     local store peer
     guest_create doomed
     store=/local/domain/$DOM/data/xencheck
-    truncate -s 16M "$SCRATCH/slow"
+    truncate -s 16M "$FILE.slow"
     say "$1: the guest is destroyed under direct I/O"
     in_guest "$DOM" "$XENCHECK" peer "$store" 0 &
     peer=$!
     in_dom0 env XENBOX_IO=delay=500ms XENCHECK_DESTROY="xenbox domain destroy $DOM" \
-        "$XENCHECK" run -m "$1" -f "$SCRATCH/slow" "$store" "$DOM" hazard-guest-destroyed-under-direct-io
+        "$XENCHECK" run -m "$1" -f "$FILE.slow" "$store" "$DOM" hazard-guest-destroyed-under-direct-io
     wait $peer || : # it went with its domain
 }
 
