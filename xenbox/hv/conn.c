@@ -248,7 +248,7 @@ static void conn_undo(struct box *box, struct conn *conn)
 
     entry_recover(box, conn->id, held);
     if (sending)
-        port_redeliver(box, conn->domid, XB_HELD_DOMID(sending), XB_HELD_INDEX(sending));
+        port_redeliver(box, XB_HELD_DOMID(sending), XB_HELD_INDEX(sending));
     while (conn->foreigns)
         frame_unhold(box, conn->foreign[--conn->foreigns]);
     if (conn->kind == XB_CONN_GNTSHR)

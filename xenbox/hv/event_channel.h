@@ -29,11 +29,8 @@ void port_close_all(struct box *box, uint16_t domid, uint32_t sink);
 /* Sends an event through the port; nothing happens on one that is not connected. */
 int port_send(struct box *box, uint16_t domid, uint32_t port);
 
-/*
- * Writes a port again to the listener that has it masked: its notifier, of domain `sender`, died and may not have come
- * to it.
- */
-void port_redeliver(struct box *box, uint16_t sender, uint16_t domid, uint32_t port);
+/* Writes a port again to the listener that has it masked: its notifier died and may not have come to it. */
+void port_redeliver(struct box *box, uint16_t domid, uint32_t port);
 
 /* The end of all ports of a domain that is being destroyed, whatever has been written over them. */
 void port_forget_all(struct box *box, uint16_t domid);

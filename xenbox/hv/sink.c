@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,4 +111,12 @@ void sink_write(struct sink *sink, uint32_t port)
     /* EPIPE: its end is being processed. EAGAIN cannot be, by SINK_BYTES. Neither leaves anything to do. */
     if (write(sink->fd, &port, sizeof(port)) < 0)
         return;
+}
+
+void sink_write_again(struct sink *sink, uint32_t port)
+{
+    int waiting;
+
+    if (ioctl(sink->fd, FIONREAD, &waiting) == 0 && waiting < SINK_BYTES / 2)
+        sink_write(sink, port);
 }

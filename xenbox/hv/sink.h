@@ -35,5 +35,7 @@ void sink_destroy(struct box *box, struct sink *sink);
 
 /* Makes the descriptor of the handle readable with `port`. */
 void sink_write(struct sink *sink, uint32_t port);
+/* The same for a port that may be in the pipe already: not when all ports would not fit behind it any more. */
+void sink_write_again(struct sink *sink, uint32_t port);
 
 #endif
