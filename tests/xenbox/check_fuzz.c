@@ -60,8 +60,8 @@ static uint64_t from_environment(const char *name, uint64_t fallback)
 }
 
 /*
- * An event from one end to the other. Says false when it does not come. With a forged listener the scribbler's own ports
- * may be heard of, too: numbers that mean nothing here.
+ * An event from one end to the other. Says false when it does not come. With a forged listener the scribbler's own
+ * ports may be heard of, too: numbers that mean nothing here.
  */
 static bool event_goes(xenevtchn_handle *from, int from_port, xenevtchn_handle *to, int to_port)
 {
