@@ -107,8 +107,8 @@ net_up() {
         [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
         xenfront net tap --tap=eth0 0 > /tmp/tap.log 2>&1 &
     fi
-    until_true 30 test -e /sys/class/net/eth0 || fail "no eth0: $(cat /tmp/tap.log 2>/dev/null)"
-    ip link set eth0 up
+    # A kernel shows an interface in sysfs a moment before it can be found by its name.
+    until_true 30 ip link set eth0 up || fail "no eth0: $(cat /tmp/tap.log 2>/dev/null)"
     ip addr add 10.9.0.2/24 dev eth0
 }
 
