@@ -359,12 +359,21 @@ int front_shutdown(struct front *front, uint32_t timeout_ms)
 
 int front_close(struct front *front, uint32_t timeout_ms)
 {
-    int err = front_shutdown(front, timeout_ms);
+    const uint64_t end_ms = front_now_ms() + timeout_ms;
+    uint32_t left_ms = timeout_ms;
 
-    if (err < 0)
-        return err;
-    while (front->state == XENFRONT_CLOSING)
-        front_wait(front, -1);
+    /* Again when it breaks on the way: it still has its pages, and its part of the handshake before it. */
+    do {
+        const int err = front_shutdown(front, left_ms);
+        uint64_t now_ms;
+
+        if (err < 0)
+            return err;
+        while (front->state == XENFRONT_CLOSING)
+            front_wait(front, -1);
+        now_ms = front_now_ms();
+        left_ms = now_ms < end_ms ? (uint32_t)(end_ms - now_ms) : 0;
+    } while (front->attach.is_watching);
     front->cause = 0;
     front->state = XENFRONT_IDLE;
     return front->close_result;

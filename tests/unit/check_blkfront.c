@@ -519,6 +519,28 @@ static void test_silence_is_an_error_when_asked_for(void **state)
     assert_non_null(strstr(xenfront_blk_error(blk), "no response to 1 requests for 30 ms"));
 }
 
+/*
+ * What is in flight is not answered in time, or wrongly, while the program waits for the end of it: the device is let
+ * go of all the same, or a next connection would find the pages of this one.
+ */
+static void test_a_device_that_breaks_while_closing_is_closed(void **state)
+{
+    struct xenfront_blk_options options = { .size = sizeof(options), .io_timeout_ms = 30 };
+
+    xenfront_blk_free(blk);
+    setup_with(&options);
+    connect_all();
+    assert_int_equal(read_one(), 0);
+    xenfront_blk_submit(blk);
+    assert_int_equal(xenfront_blk_close(blk, 100), -ETIMEDOUT); /* this backend never closes */
+    assert_int_equal(done, 1);
+    assert_int_equal(last, -ETIMEDOUT);
+    assert_int_equal(xenfront_blk_state(blk), XENFRONT_IDLE);
+    assert_string_equal(fake_store_read(FRONT "state"), "6");
+    assert_int_equal(fake_pages(), 0);
+    assert_false(fake_port_is_bound());
+}
+
 static void test_options_out_of_bounds_are_refused(void **state)
 {
     static const struct xenfront_blk_options wrong[] = {
@@ -562,6 +584,7 @@ int main(void)
         TEST(test_a_buffer_is_busy_while_it_is_used),
         TEST(test_wait_does_not_sleep_on_what_will_not_happen),
         TEST(test_silence_is_an_error_when_asked_for),
+        TEST(test_a_device_that_breaks_while_closing_is_closed),
         TEST(test_options_out_of_bounds_are_refused),
     };
 
