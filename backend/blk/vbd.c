@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+#include <event2/event.h>
 
 #include "backend/blk/vbd_private.h"
 #include "backend/config.h"
@@ -28,10 +30,11 @@
 
 /*
  * How long to wait for an image that is locked. A frontend that is adopted only waits as long as its dead
- * daemon's I/O still does; refusing would take its disk away.
+ * daemon's I/O still does; refusing would take its disk away. No thread waits: there are few, and many images.
  */
 #define OPEN_PATIENCE_MS 2000u
 #define ADOPT_PATIENCE_MS 120000u
+#define OPEN_PAUSE_MS 20u /* between two tries */
 
 /* Setup */
 
@@ -46,9 +49,21 @@ static void open_work(struct offload_job *job)
         return;
     disk_close(vbd->disk);
     vbd->disk = NULL;
-    vbd->error = disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly,
-                           vbd->device->is_adopting ? ADOPT_PATIENCE_MS : OPEN_PATIENCE_MS, vbd->reason,
-                           sizeof(vbd->reason));
+    vbd->error =
+        disk_open(&vbd->disk, vbd->keys.params, vbd->keys.is_readonly, vbd->reason, sizeof(vbd->reason));
+}
+
+static uint64_t clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void on_open_retry(evutil_socket_t fd, short what, void *arg)
+{
+    offload_post(&((struct vbd *)arg)->job);
 }
 
 static void log_disk(const struct vbd *vbd)
@@ -62,10 +77,13 @@ static void log_disk(const struct vbd *vbd)
 
 static void open_done(struct letter *letter)
 {
+    static const struct timeval pause = { .tv_usec = OPEN_PAUSE_MS * 1000 };
     struct vbd *vbd = VBD_OF(letter, job.done);
     struct device *device = vbd->device;
     const struct disk_geometry *geometry;
 
+    if (vbd->error == -EBUSY && clock_ms() < vbd->open_until_ms && evtimer_add(&vbd->open_retry, &pause) == 0)
+        return;
     if (vbd->error == 0) {
         vbd->is_open = true;
         geometry = disk_geometry(vbd->disk);
@@ -130,6 +148,8 @@ static void vbd_setup(struct device *device)
         device_done(device, ret, "%s", vbd->reason);
         return;
     }
+    event_assign(&vbd->open_retry, daemon_base(), -1, 0, on_open_retry, vbd);
+    vbd->open_until_ms = clock_ms() + (device->is_adopting ? ADOPT_PATIENCE_MS : OPEN_PATIENCE_MS);
     vbd->job.work = open_work;
     vbd->job.done.deliver = open_done;
     vbd->job.reply_to = daemon_mailbox();

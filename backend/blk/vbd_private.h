@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <event2/event_struct.h>
 
 #include "backend/blk/blk_queue.h"
 #include "backend/blk/vbd_keys.h"
@@ -39,6 +41,8 @@ struct vbd {
     bool is_open; /* the disk, and no other thread is about it */
     bool is_fresh; /* the disk was opened in the last setup */
     struct offload_job job; /* opens or closes the disk */
+    struct event open_retry; /* another has the image locked. Not by reference: a setup allocates nothing */
+    uint64_t open_until_ms; /* then it is refused */
     struct queue_services services; /* of the queues */
     struct vbd_queue queue[VBD_QUEUES];
     struct device_order *order; /* being carried out; the queue is its worker's business until it is over */

@@ -77,8 +77,7 @@ static void show_spec(const char *spec, char *shown, size_t size)
         snprintf(shown, size, "%.*s...%s", (int)half, spec, spec + length - half);
 }
 
-int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned int patience_ms,
-              char *reason, size_t reason_size)
+int disk_open(struct disk **result, const char *spec, bool is_readonly, char *reason, size_t reason_size)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t length = strlen(kinds[i].prefix);
@@ -98,7 +97,6 @@ int disk_open(struct disk **result, const char *spec, bool is_readonly, unsigned
         disk->kind = kinds[i].kind;
         show_spec(spec, disk->shown, sizeof(disk->shown));
         disk->geometry.is_readonly = is_readonly;
-        disk->patience_ms = patience_ms;
         ret = disk->kind->open(disk, kinds[i].is_part ? spec : spec + length, reason, reason_size);
         if (ret) {
             free(disk->spec);

@@ -64,11 +64,10 @@ struct disk_geometry {
 
 /*
  * Opens what the spec names: "/path" (raw file or block device), "null:SIZE[,zero=off]" or "mem:SIZE". On failure
- * returns negative errno and a reason that says what was expected and what was found. May block, for patience_ms
- * when somebody else, perhaps the last I/O of a daemon that died, has the file locked.
+ * returns negative errno and a reason that says what was expected and what was found. -EBUSY: somebody else, perhaps
+ * the last I/O of a daemon that died, has the file locked. May block, but does not wait for that.
  */
-int disk_open(struct disk **disk, const char *spec, bool is_readonly, unsigned int patience_ms, char *reason,
-              size_t reason_size);
+int disk_open(struct disk **disk, const char *spec, bool is_readonly, char *reason, size_t reason_size);
 /*
  * Is this open disk what disk_open would open now: the same spec and mode, and behind it the same file of the same
  * size? No I/O in flight; may block.

@@ -12,7 +12,6 @@ struct disk {
     char *spec; /* what it was opened as */
     char shown[160]; /* the same for messages: the middle of a long one is left out */
     struct disk_geometry geometry;
-    unsigned int patience_ms; /* for a lock that another holds, while opening */
     union {
         int fd; /* raw */
         void *memory; /* null, mem */

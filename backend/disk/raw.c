@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <linux/fs.h>
 #include <sys/file.h>
@@ -24,8 +23,6 @@
 #include "backend/config.h"
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
-
-#define LOCK_PAUSE_MS 10u /* between two tries */
 
 static int fail(int error, char *reason, size_t reason_size, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -112,18 +109,12 @@ static int raw_lock(struct disk *disk, const char *path, char *reason, size_t re
 {
     int how = (disk->geometry.is_readonly ? LOCK_SH : LOCK_EX) | LOCK_NB;
 
-    for (unsigned int waited_ms = 0; flock(disk->fd, how); waited_ms += LOCK_PAUSE_MS) {
-        static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
-
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return fail(-errno, reason, reason_size, "cannot lock %s: %s", path, strerror(errno));
-        if (waited_ms >= disk->patience_ms)
-            return fail(-EBUSY, reason, reason_size,
-                        "%s: expected to be its only %s, found it locked by another", path,
-                        disk->geometry.is_readonly ? "reader beside other readers" : "user");
-        nanosleep(&pause, NULL);
-    }
-    return 0;
+    if (flock(disk->fd, how) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return fail(-errno, reason, reason_size, "cannot lock %s: %s", path, strerror(errno));
+    return fail(-EBUSY, reason, reason_size, "%s: expected to be its only %s, found it locked by another", path,
+                disk->geometry.is_readonly ? "reader beside other readers" : "user");
 }
 
 /* Does a transfer of one sector, at an offset that is aligned to no more than that, pass? */
@@ -188,10 +179,11 @@ static int raw_open(struct disk *disk, const char *path, char *reason, size_t re
     if (disk->fd < 0)
         return fail(-errno, reason, reason_size, "cannot open %s to %s: %s", disk->shown,
                     is_readonly ? "read" : "read and write", strerror(errno));
-    ret = raw_measure(disk, disk->shown, reason, reason_size);
+    /* Before it is measured: who has it may change its size. */
+    ret = raw_lock(disk, disk->shown, reason, reason_size);
     if (ret)
         goto fail;
-    ret = raw_lock(disk, disk->shown, reason, reason_size);
+    ret = raw_measure(disk, disk->shown, reason, reason_size);
     if (ret)
         goto fail;
     fcntl(disk->fd, F_SETFL, fcntl(disk->fd, F_GETFL) & ~O_NONBLOCK);

@@ -73,7 +73,7 @@ static void image(struct fixture *f, off_t size)
 static int spec_open(struct fixture *f, const char *spec, bool is_readonly)
 {
     f->reason[0] = '\0';
-    return disk_open(&f->disk, spec, is_readonly, 100, f->reason, sizeof(f->reason));
+    return disk_open(&f->disk, spec, is_readonly, f->reason, sizeof(f->reason));
 }
 
 static void refused(struct fixture *f, const char *spec, bool is_readonly, int error, const char *words)
@@ -182,10 +182,10 @@ static void test_one_writer_or_many_readers(void **state)
 
     image(f, 4096);
     assert_int_equal(spec_open(f, f->path, true), 0);
-    assert_int_equal(disk_open(&second, f->path, true, 100, f->reason, sizeof(f->reason)), 0);
+    assert_int_equal(disk_open(&second, f->path, true, f->reason, sizeof(f->reason)), 0);
     disk_close(second);
     second = NULL;
-    assert_int_equal(disk_open(&second, f->path, false, 100, f->reason, sizeof(f->reason)), -EBUSY);
+    assert_int_equal(disk_open(&second, f->path, false, f->reason, sizeof(f->reason)), -EBUSY);
     assert_non_null(strstr(f->reason, "found it locked"));
     disk_close(f->disk);
     assert_int_equal(spec_open(f, f->path, false), 0);

@@ -87,7 +87,7 @@ int ends_setup(void **state)
     fd = open(f->image, O_CREAT | O_RDWR, 0600);
     assert_int_equal(ftruncate(fd, 1 << 20), 0);
     close(fd);
-    assert_int_equal(disk_open(&f->disk, f->image, false, 100, reason, sizeof(reason)), 0);
+    assert_int_equal(disk_open(&f->disk, f->image, false, reason, sizeof(reason)), 0);
     worker_open(&f->worker);
     f->evtchn_event = event_new(f->worker.base, xenevtchn_fd(f->worker.evtchn), EV_READ | EV_PERSIST,
                                 on_evtchn, &f->worker);
@@ -201,7 +201,7 @@ void ends_start_in_memory(struct ends *f, ends_window_fn *window)
 {
     char reason[256];
 
-    assert_int_equal(disk_open(&f->queue.disk, "mem:1M", false, 0, reason, sizeof(reason)), 0);
+    assert_int_equal(disk_open(&f->queue.disk, "mem:1M", false, reason, sizeof(reason)), 0);
     kind_with_window = disk_kind_mem;
     kind_with_window.window = window;
     f->queue.disk->kind = &kind_with_window;
