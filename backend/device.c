@@ -105,6 +105,8 @@ struct device_life {
      */
     bool is_latched;
     struct xenbus_view latched;
+    bool is_unwritten; /* our last state could not be written */
+    const struct plan *unsaid; /* that of a failure of which the store does not know yet; NULL: none */
     struct device_nodes nodes;
     char last_error[REASON_MAX];
 };
@@ -140,12 +142,14 @@ static void write_state(struct device *device, enum xenbus_state state)
     if (error == 0) {
         log_debug(device->label, "state %s", xenbus_state_name(state));
         device->life->has_worked = true;
+        device->life->is_unwritten = false;
         *own = state;
     } else if (error != -ENOENT) {
         log_limited(&device->limit, LOG_LEVEL_WARNING, device->label, "cannot write state %s: %s",
                     xenbus_state_name(state), strerror(-error));
         toolstack_suspect(error);
         device->life->is_changed = true;
+        device->life->is_unwritten = true;
     }
 }
 
@@ -219,6 +223,8 @@ static void begin_plan(struct device *device, const struct plan *plan)
     life->at = 0;
     life->has_worked = false;
     life->is_latched = false;
+    life->is_unwritten = false;
+    life->unsaid = NULL;
     device->is_adopting = plan == &plans[XENBUS_ACTION_ADOPT];
     device->is_parting = plan == &plans[PLAN_PART];
     /* What is closed does not close again because the daemon ends. */
@@ -255,6 +261,7 @@ static const struct plan *end_plan(struct device *device)
     if (plan == &plans[PLAN_FAIL] || plan == &plans[PLAN_REFUSE] || plan == &plans[PLAN_YIELD]) {
         life->is_latched = true;
         life->latched = life->nodes.view;
+        life->unsaid = life->is_unwritten ? plan : NULL;
     }
     if (life->last_plan && life->stage != STAGE_BARE)
         return life->last_plan;
@@ -361,6 +368,14 @@ static void yield_device(struct device *device, const char *driver)
     start_plan(device, PLAN_YIELD);
 }
 
+/* The store was away when something went wrong: without this both ends would wait for each other. */
+static void say_failure(struct device *device)
+{
+    xenbus_write_error(daemon_xs(), device->path, device->life->last_error);
+    begin_plan(device, device->life->unsaid);
+    run_plan(device);
+}
+
 /* A device that is not set up finds out when it is. */
 static bool may_connect(struct device *device)
 {
@@ -385,6 +400,10 @@ void device_look(struct device *device)
         device_nodes_accept(device, nodes);
         life->is_changed = true; /* look again, as the new guest's */
         start_plan(device, PLAN_RESET);
+        return;
+    }
+    if (error != -EAGAIN && life->unsaid && nodes->view.is_present && nodes->view.own == life->latched.own) {
+        say_failure(device);
         return;
     }
     if (error == -EAGAIN || (life->is_latched && view_is_same(&life->latched, &nodes->view)))

@@ -74,6 +74,56 @@ static void test_lost_store_does_not_disconnect(void **state)
     assert_false(life_family.is_connected);
 }
 
+static void lose_store(void)
+{
+    fake_store_cut(true);
+    toolstack_suspect(-EBADF);
+    while (toolstack_xs())
+        event_base_loop(life_base, EVLOOP_ONCE);
+}
+
+static void find_store(void)
+{
+    fake_store_cut(false);
+    while (!toolstack_xs())
+        event_base_loop(life_base, EVLOOP_ONCE);
+    life_settle();
+}
+
+/* Or the guest would wait for ever for a device that nobody serves. */
+static void test_what_broke_while_the_store_was_away_is_closed(void **state)
+{
+    life_connect();
+    lose_store();
+    device_fail(life_family.device, "the test wants it");
+    life_settle();
+    assert_false(life_family.is_connected);
+    find_store();
+    assert_int_equal(life_own(), XenbusStateClosing);
+    assert_true(life_has_error());
+    life_frontend(XenbusStateClosed);
+    life_settle();
+    life_frontend(XenbusStateInitialising);
+    life_settle();
+    assert_int_equal(life_own(), XenbusStateInitWait);
+}
+
+static void test_what_failed_while_the_store_was_away_is_said(void **state)
+{
+    life_family.is_held = true;
+    life_family.fail_setup = -EIO;
+    life_attach();
+    life_settle();
+    assert_int_equal(life_family.setups, 1);
+    lose_store();
+    life_family.is_held = false;
+    life_answer();
+    life_settle();
+    find_store();
+    assert_int_equal(life_own(), XenbusStateClosing);
+    assert_true(life_has_error());
+}
+
 static void test_store_that_forgot_the_device_keeps_it_served(void **state)
 {
     life_connect();
@@ -161,6 +211,8 @@ int main(void)
         LIFE_TEST(test_collisions_are_retried),
         LIFE_TEST(test_flood_is_looked_at_now_and_then),
         LIFE_TEST(test_lost_store_does_not_disconnect),
+        LIFE_TEST(test_what_broke_while_the_store_was_away_is_closed),
+        LIFE_TEST(test_what_failed_while_the_store_was_away_is_said),
         LIFE_TEST(test_store_that_forgot_the_device_keeps_it_served),
         LIFE_TEST(test_quit_closes_and_the_next_daemon_reconnects),
         LIFE_TEST(test_keep_leaves_the_rings_to_the_next_daemon),
