@@ -343,6 +343,8 @@ void blk_queue_inspect(const struct blk_queue *queue, struct device_report *repo
     report->in_flight = queue->owed;
     report->waits_for_buffer = queue->waiter.is_waiting;
     report->spin_limit_ns = queue->spin.limit_ns;
+    report->has_mapped_io = queue->may_borrow;
+    report->mapped_io_reason = queue->borrow_reason;
     report->pages_mapped = queue->grants.cache.count;
     memcpy(report->mapping_refusal, queue->grants.cache.refusal, sizeof(report->mapping_refusal));
     report->counters = queue->counters;

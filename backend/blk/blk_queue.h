@@ -47,8 +47,6 @@ struct blk_queue {
     enum grant_io_method method;
     const char *method_reason; /* a literal */
     bool is_polled; /* looked at all the time; the guest need not notify. May be changed while quiet */
-    bool may_borrow; /* I/O may go straight to mapped pages (blk_loan.h) */
-    const char *borrow_reason; /* stays valid */
     bool is_void; /* the disk has no data: requests are checked and answered */
     bool is_adopting; /* the ring is in use already, and the in-flight file says how far */
     void (*on_broken)(struct blk_queue *queue); /* once: takes nothing in any more; `reason` says why */
@@ -71,6 +69,8 @@ struct blk_queue {
     struct blkif_ring ring;
     struct inflight inflight;
     struct grant_io grants;
+    bool may_borrow; /* I/O may go straight to mapped pages (blk_loan.h) */
+    const char *borrow_reason; /* stays valid */
     struct blk_loan *loans; /* BLKIF_RING_SLOTS; NULL: none is taken */
     struct blk_loan *loan_memory; /* the same, kept from start to start */
     uint32_t loan_align_bytes;

@@ -64,8 +64,7 @@ void vbd_inspect(const struct device *device, struct device_report *report)
         report->engine = engine_name(worker->engine);
         report->data_method = grant_io_method_name(queue->method);
         report->data_method_reason = queue->method_reason;
-        report->has_mapped_io = queue->may_borrow;
-        report->mapped_io_reason = queue->borrow_reason;
+        report->mapped_io_reason = "the queue is on its way to its worker, which decides that, or leaves it";
         report->abi = blkif_abi_name((enum blkif_abi)queue->identity.abi);
         report->ring_ref = queue->identity.ring_ref;
         report->frontend_port = queue->identity.remote_port;

@@ -71,7 +71,7 @@ static const struct field {
     FIELD(PART_QUEUE, FIELD_NUMBER, worker),
     FIELD(PART_QUEUE, FIELD_LITERAL, engine),
     FIELD(PART_QUEUE, FIELD_LITERAL, data_method),
-    FIELD(PART_QUEUE, FIELD_FACT, has_mapped_io),
+    FIELD(PART_FIGURES, FIELD_FACT, has_mapped_io),
     FIELD(PART_QUEUE, FIELD_LITERAL, abi),
     FIELD(PART_QUEUE, FIELD_NUMBER, ring_ref),
     FIELD(PART_QUEUE, FIELD_NUMBER, frontend_port),

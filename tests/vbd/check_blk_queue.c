@@ -16,6 +16,8 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "backend/blk/vbd_private.h"
+#include "backend/device_report.h"
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
 #include "tests/vbd/ends.h"
@@ -233,6 +235,29 @@ static void test_one_that_cannot_be_resumed_is_quiet_still(void **state)
     ends_stop(f, false);
 }
 
+static void on_report(struct device_report *report)
+{
+}
+
+/* What a worker decides is not asked for while the queue is on its way there. */
+static void test_a_report_reads_only_what_is_its_threads(void **state)
+{
+    struct ends *f = *state;
+    struct vbd vbd = { .queue[0].service.worker = &f->worker };
+    struct device device = { .priv = &vbd };
+    struct device_report report = { .on_complete = on_report };
+
+    vbd.queue[0].blk.may_borrow = true;
+    vbd.queue[0].blk.borrow_reason = NULL;
+    vbd_inspect(&device, &report);
+    assert_true(report.has_queue && !report.has_mapped_io);
+    assert_non_null(report.mapped_io_reason);
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    blk_queue_inspect(&f->queue, &report);
+    assert_string_equal(report.mapped_io_reason, f->queue.borrow_reason);
+    ends_stop(f, false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ends_setup, ends_teardown)
@@ -246,6 +271,7 @@ int main(void)
         TEST(test_c01_c03_what_was_checked_is_what_is_done),
         TEST(test_a_quiet_queue_has_answered_and_waits),
         TEST(test_one_that_cannot_be_resumed_is_quiet_still),
+        TEST(test_a_report_reads_only_what_is_its_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
