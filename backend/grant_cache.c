@@ -105,6 +105,7 @@ void grant_cache_release(struct grant_cache *cache)
     }
     cache->count = 0;
     cache->extent_count = 0;
+    cache->refusal[0] = '\0';
     cache->gnttab = NULL;
 }
 

@@ -309,6 +309,8 @@ static void test_the_budget_refuses_and_says_so(void **state)
     assert_int_equal(f->io.cache.count, 3);
     assert_non_null(strstr(f->io.cache.refusal, "3 pages of all devices"));
     assert_memory_equal(f->memory + 7 * 512, f->writable + 7 * 4096, 512);
+    use_method(f, GRANT_IO_COPY);
+    assert_string_equal(f->io.cache.refusal, ""); /* of a connection that is over */
     use_method(f, GRANT_IO_PERSISTENT); /* the release gave them back */
     for (unsigned int i = 0; i < 3; i++)
         assert_int_equal(get(f, f->refs[i], 0, f->memory), 0);
