@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -45,15 +47,20 @@ static int file_map(struct inflight *inflight, const char *path, int fd)
     return 0;
 }
 
+/* Under another name until it is complete: who dies before leaves the old file, if there is one, to the next. */
 static int file_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity,
                        uint32_t requests)
 {
     struct inflight_header *header;
+    char fresh[PATH_MAX];
     int fd, ret;
 
-    if (unlink(path) && errno != ENOENT)
+    /* Without a dot, so that it has the form of a record's name, and is swept as one. */
+    if (snprintf(fresh, sizeof(fresh), "%snew", path) >= (int)sizeof(fresh))
+        return -ENAMETOOLONG;
+    if (unlink(fresh) && errno != ENOENT)
         return -errno;
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     /* Really allocated: a full file system is an error here and not a SIGBUS on the request path. */
@@ -62,7 +69,7 @@ static int file_create(struct inflight *inflight, const char *path, const struct
         ret = file_map(inflight, path, fd);
     close(fd);
     if (ret) {
-        unlink(path);
+        unlink(fresh);
         return ret;
     }
     header = &inflight->file->header;
@@ -74,7 +81,13 @@ static int file_create(struct inflight *inflight, const char *path, const struct
     header->requests = requests;
     commit();
     header->is_live = 1;
-    return 0;
+    if (rename(fresh, path) == 0)
+        return 0;
+    ret = -errno;
+    unlink(fresh);
+    munmap(inflight->file, sizeof(struct inflight_file));
+    inflight->file = NULL;
+    return ret;
 }
 
 int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity)

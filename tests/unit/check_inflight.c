@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,6 +245,23 @@ static void test_another_version_that_owes_nothing_is_replaced(void **state)
     assert_int_equal(f->replay.count, 1);
 }
 
+/* Whatever ends the replacement, a full file system or a kill, the ring can be taken over the next time. */
+static void test_another_version_stays_until_its_successor_is_complete(void **state)
+{
+    struct rlimit all, little;
+    struct fixture *f = *state;
+
+    become_foreign(f, 1);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    little = (struct rlimit){ .rlim_cur = 64, .rlim_max = all.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    assert_int_equal(adopt(f, 0), -EFBIG);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    inflight_close(&f->heir, true);
+    assert_int_equal(adopt(f, 0), 0);
+}
+
 static void test_another_version_with_requests_in_flight_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -282,6 +301,7 @@ int main(void)
         TEST(test_another_life_of_the_device_is_refused),
         TEST(test_damaged_file_is_refused),
         TEST(test_another_version_that_owes_nothing_is_replaced),
+        TEST(test_another_version_stays_until_its_successor_is_complete),
         TEST(test_another_version_with_requests_in_flight_is_refused),
         TEST(test_another_version_of_another_life_is_refused),
     };
