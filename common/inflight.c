@@ -95,6 +95,11 @@ int inflight_create(struct inflight *inflight, const char *path, const struct in
     return file_create(inflight, path, identity, 0);
 }
 
+void inflight_begin(struct inflight *inflight, uint32_t requests)
+{
+    inflight->file->header.requests = requests;
+}
+
 static int header_check(const struct inflight_header *header, const struct inflight_identity *identity)
 {
     if (header->magic != INFLIGHT_MAGIC || !header->is_live)

@@ -73,6 +73,8 @@ struct inflight_replay {
 
 /* A new empty file, replacing an old one; the ring is fresh (both indices 0). */
 int inflight_create(struct inflight *inflight, const char *path, const struct inflight_identity *identity);
+/* After that, for a ring that was served before: so many requests were consumed, and all of them answered. */
+void inflight_begin(struct inflight *inflight, uint32_t requests);
 
 /* The version that is written, and understood. */
 uint32_t inflight_version(void);

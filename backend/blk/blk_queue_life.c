@@ -100,17 +100,23 @@ static void queue_say_foreign(struct blk_queue *queue, int error, uint32_t owed)
                       strerror(-error));
 }
 
-/* Where the ring stands: at the beginning, or where the predecessor left it. */
+/*
+ * Where the ring stands: at the beginning, or where the predecessor left it. One that closed before it went
+ * has answered everything that it took: a frontend that stays connected all the same, as Linux' does with a
+ * disk in use, goes on there.
+ */
 static int queue_attach(struct blk_queue *queue)
 {
     const struct inflight_identity *identity = &queue->identity;
     struct inflight_replay replay = { 0 };
     bool is_replayed[BLKIF_RING_SLOTS] = { false };
-    uint32_t responses = 0;
+    const uint32_t responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
     int ret;
 
-    if (queue->is_adopting) {
-        responses = blkif_ring_load(&((blkif_sring_t *)queue->page)->rsp_prod);
+    if (!queue->is_adopting) {
+        replay.requests = responses;
+        inflight_begin(&queue->inflight, responses);
+    } else {
         ret = inflight_replay(&queue->inflight, responses, &replay);
         if (ret && !queue->inflight.file) {
             queue_say_foreign(queue, ret, replay.requests - responses);

@@ -235,6 +235,42 @@ static void test_one_that_cannot_be_resumed_is_quiet_still(void **state)
     ends_stop(f, false);
 }
 
+/*
+ * A frontend whose disk is in use stays connected when its backend closes, as Linux' does, and the next daemon connects
+ * to a ring that was served before.
+ */
+static void test_a_ring_that_was_served_before_goes_on(void **state)
+{
+    struct ends *f = *state;
+
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    for (unsigned int i = 0; i < 40; i++) {
+        ends_put(f, BLKIF_OP_WRITE, i, i * 8);
+        ends_push(f);
+        ends_expect(f, 1, BLKIF_RSP_OKAY);
+    }
+    ends_stop(f, false);
+    ends_put(f, BLKIF_OP_READ, 40, 0); /* meanwhile */
+    ends_push(f);
+    blk_queue_fini(&f->queue);
+    f->queue = ends_queue(f);
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    while (f->page->rsp_prod == 40 && f->broken == 0)
+        ends_turn(f);
+    assert_int_equal(f->broken, 0);
+    ends_expect(f, 1, BLKIF_RSP_OKAY);
+    assert_int_equal(RING_GET_RESPONSE(&f->front, 40)->id, 40);
+    ends_stop(f, true);
+    blk_queue_fini(&f->queue);
+    f->queue = ends_queue(f);
+    f->queue.is_adopting = true; /* and is taken over as any other */
+    assert_int_equal(blk_queue_start(&f->queue), 0);
+    ends_put(f, BLKIF_OP_READ, 41, 0);
+    ends_push(f);
+    ends_expect(f, 1, BLKIF_RSP_OKAY);
+    ends_stop(f, false);
+}
+
 static void on_report(struct device_report *report)
 {
 }
@@ -271,6 +307,7 @@ int main(void)
         TEST(test_c01_c03_what_was_checked_is_what_is_done),
         TEST(test_a_quiet_queue_has_answered_and_waits),
         TEST(test_one_that_cannot_be_resumed_is_quiet_still),
+        TEST(test_a_ring_that_was_served_before_goes_on),
         TEST(test_a_report_reads_only_what_is_its_threads),
     };
 
