@@ -151,7 +151,7 @@ void *calloc(size_t number, size_t size)
     return count(__builtin_return_address(0)) ? keep(next_calloc(number, size)) : NULL;
 }
 
-void *realloc(void *old, size_t size)
+static void *resize(void *old, size_t size, const void *caller)
 {
     void *at;
 
@@ -164,12 +164,17 @@ void *realloc(void *old, size_t size)
                        : size);
         return at;
     }
-    if (!count(__builtin_return_address(0)))
+    if (!count(caller))
         return NULL;
     at = next_realloc(old, size);
     if (!old)
         keep(at);
     return at;
+}
+
+void *realloc(void *old, size_t size)
+{
+    return resize(old, size, __builtin_return_address(0));
 }
 
 void free(void *at)
@@ -178,6 +183,37 @@ void free(void *at)
         return;
     board->live--;
     next_free(at);
+}
+
+/* A sanitizer has these of its own, which would take their memory past us and give it back through us. */
+static char *copy(const char *text, size_t length, const void *caller)
+{
+    char *at = !has_next() ? early_alloc(length + 1) : count(caller) ? keep(next_malloc(length + 1)) : NULL;
+
+    if (!at)
+        return NULL;
+    at[length] = '\0';
+    return memcpy(at, text, length);
+}
+
+char *strdup(const char *text)
+{
+    return copy(text, strlen(text), __builtin_return_address(0));
+}
+
+char *strndup(const char *text, size_t size)
+{
+    return copy(text, strnlen(text, size), __builtin_return_address(0));
+}
+
+void *reallocarray(void *old, size_t number, size_t size)
+{
+    size_t bytes;
+
+    if (!__builtin_mul_overflow(number, size, &bytes))
+        return resize(old, bytes, __builtin_return_address(0));
+    errno = ENOMEM;
+    return NULL;
 }
 
 int posix_memalign(void **at, size_t alignment, size_t size)

@@ -29,12 +29,13 @@ arm() { # N [NAME]: the N-th call (of this function) from now on fails; 0: none
     printf -v bytes '\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8))
     printf '%b' "$bytes" | dd of="$BOARD" bs=1 seek=8 conv=notrunc status=none
 }
-# What the daemon has: mappings, event channels, files.
+# What the daemon has: mappings, event channels, files, records of requests.
 holdings() {
     xenbox dump --json | jq -c '[.domains[] | select(.domid == 0) | .limits | .maptrack_frames.used, .event_channels.used]'
     xenbox check | grep -o '[0-9]* maps'
     find "/proc/$DAEMON/fd" -type l -printf '%l\n' | grep -c '^/' # pipes are the emulated event channels'
     ls "$SCRATCH/xensplit/inflight" 2>/dev/null || :
+    grep -c "$SCRATCH/xensplit/inflight/" "/proc/$DAEMON/maps" || :
 }
 
 box_up
@@ -118,11 +119,22 @@ for ((k = 1 + RANDOM % STEP; ; k += 3 * STEP)); do
 done
 say "$k calls"
 
-say "refused, and disconnected twice"
-k=none
-arm 1000
-xenbox detach "$DOM" vbd "$VDEV"
-expect_fail '' xenbox detach "$DOM" vbd "$VDEV"
-arm 0
-disk_attach "$DOM" params="$SCRATCH/disk.img" >/dev/null
-works
+say "refused, disconnected twice, detached twice"
+disconnect() {
+    in_guest "$DOM" xenstore-write "device/vbd/$VDEV/state" 5
+    in_guest "$DOM" xenstore-write "device/vbd/$VDEV/state" 6
+    wait_store "/local/domain/0/backend/vbd/$DOM/$VDEV/state" 6
+    [ "$(holdings)" = "$idle" ] || fail "without $k: left $(holdings), expected $idle"
+}
+for call in posix_fallocate xengnttab_map_grant_ref xenevtchn_bind_interdomain; do
+    k=$call
+    try 1 $call || fail "$call is not called"
+    disconnect
+    disconnect
+    works
+    try 1 $call || fail "$call is not called"
+    xenbox detach "$DOM" vbd "$VDEV"
+    expect_fail '' xenbox detach "$DOM" vbd "$VDEV"
+    disk_attach "$DOM" params="$SCRATCH/disk.img" >/dev/null
+    works
+done
