@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The daemon, frontends, or both at once are killed at random points, also in the middle of a start, of a take-over and
 # of a connect, while queues move between workers, in a box that breaks as a Linux domain 0 would when a process dies with
-# I/O on granted pages. What was acknowledged is read back, nothing is answered twice (the frontends look), and at the
-# end nothing is left.
+# I/O on granted pages. What was acknowledged is read back, also by who was killed meanwhile; nothing is answered twice
+# (the frontends look), and at the end nothing is left.
 . "$(dirname "$0")/../functions.sh"
 
 ROUNDS=${ROUNDS:-$(rounds 120 5000)}
@@ -18,7 +18,11 @@ guest_work() {
     local guest=$1
     (
         until [ -e "$SCRATCH/enough.$guest" ]; do
-            xenbox run -d "$guest" -- xenfront blk verify --quiet --size=16M --seed="$RANDOM" "$VDEV" &
+            if [ "$guest" = "${GUESTS[2]:-}" ]; then # the one that is killed knows what was acknowledged to it before
+                xenbox run -d "$guest" -- "$XS_BUILDDIR/tests/kill/ledger" "$VDEV" "$SCRATCH/ledger" "$SCRATCH/enough" &
+            else
+                xenbox run -d "$guest" -- xenfront blk verify --quiet --size=16M --seed="$RANDOM" "$VDEV" &
+            fi
             echo $! >"$SCRATCH/program.$guest"
             wait $! || exit
             [ ! -e "$SCRATCH/enough" ] || break # but once to the end
@@ -29,6 +33,7 @@ guest_work() {
 }
 guest_kill() {
     local guest=$1
+    kill -0 "${PID[$guest]}" 2>/dev/null || fail "guest $guest noticed: $(tail -n 3 "$SCRATCH/verify-$guest.log")"
     KILLED[$guest]=1
     touch "$SCRATCH/enough.$guest" # it may have been through already, and be about to begin anew
     kill -KILL "$(cat "$SCRATCH/program.$guest" 2>/dev/null || :)" 2>/dev/null || :
@@ -49,7 +54,9 @@ for name in one two three; do
     guest_create "$name"
     disk_attach "$DOM" params="$SCRATCH/$name.img" >/dev/null
     GUESTS+=("$DOM")
-    guest_work "$DOM"
+done
+for guest in "${GUESTS[@]}"; do
+    guest_work "$guest"
 done
 
 daemons=0 frontends=0
@@ -84,7 +91,7 @@ for ((round = 0; round < ROUNDS; round++)); do
         kill -0 "${PID[$guest]}" 2>/dev/null || fail "guest $guest noticed: $(tail -n 3 "$SCRATCH/verify-$guest.log")"
     done
 done
-say "killed in $round rounds: $daemons daemons, $frontends frontends"
+echo "figure: killed in $round rounds: $daemons daemons, $frontends frontends"
 
 touch "$SCRATCH/enough"
 for guest in "${GUESTS[@]}"; do

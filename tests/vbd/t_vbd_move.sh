@@ -29,10 +29,13 @@ verify() {
 }
 verify >"$SCRATCH/verify.log" 2>&1 &
 VERIFY=$!
-xenbox run -d "$READER" -- xenfront blk bench -q -p randrw -d 32 -b 512 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
-BENCH=$!
-defer eval "kill -TERM $BENCH 2>/dev/null; wait $BENCH || :"
-wait_store "/local/domain/0/backend/vbd/$READER/$VDEV/state" 4
+reader_start() {
+    xenbox run -d "$READER" -- xenfront blk bench -q -p randrw -d 32 -b 512 -t 3600 "$VDEV" >"$SCRATCH/bench.log" 2>&1 &
+    BENCH=$!
+    wait_store "/local/domain/0/backend/vbd/$READER/$VDEV/state" 4
+}
+defer eval 'kill -TERM $BENCH 2>/dev/null; wait $BENCH || :'
+reader_start
 wait_log "$DAEMON_LOG" "vbd $READER/$VDEV: connected"
 
 done_by_reader() {
@@ -63,6 +66,13 @@ touch "$SCRATCH/enough"
 wait $VERIFY || fail "the writer noticed"
 kill -0 $BENCH || fail "the reader noticed"
 [ "$(ctl --json stats | jq 'map(.errors // 0) | add')" = 0 ] || fail "errors: $(ctl stats)"
+# It ends when all that it asked for is answered: nothing is lost, not one request among others that go on.
+kill -TERM $BENCH
+wait_exit $BENCH || fail "the reader waits for requests that were lost"
+status=0
+wait $BENCH || status=$?
+[ $status = $((128 + 15)) ] || fail "the reader ended with status $status: $(cat "$SCRATCH/bench.log")"
+reader_start
 
 say "orders that make no sense"
 refused() {
