@@ -16,6 +16,8 @@ static void list(struct key_list *list, struct attach *attach, xs_transaction_t 
 {
     list->count = 0;
     list->names = xs_directory(attach->xs, t, dir, &list->count);
+    if (!list->names) /* it may have counted them all the same, without memory for them */
+        list->count = 0;
 }
 
 void keys_list(struct key_list *keys, struct attach *attach, xs_transaction_t t)

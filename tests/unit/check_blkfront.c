@@ -194,6 +194,15 @@ static void test_closing_sleeps(void **state)
 }
 
 /* The same handle again: the backend comes back to InitWait when the frontend goes to Initialising. */
+/* As libxenstore does it. What there is cannot be listed: it is asked for. */
+static void test_connects_without_memory_for_lists(void **state)
+{
+    fake_store_forget_names(true);
+    connect_all();
+    assert_int_equal(read_one(), 0);
+    fake_store_forget_names(false);
+}
+
 static void test_connects_again(void **state)
 {
     for (int i = 0; i < 3; i++) {
@@ -564,6 +573,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_connects_and_closes),
         TEST(test_closing_sleeps),
+        TEST(test_connects_without_memory_for_lists),
         TEST(test_connects_again),
         TEST(test_one_kick_and_one_event_a_request),
         TEST(test_a_batch_is_one_kick),

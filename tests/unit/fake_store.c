@@ -267,6 +267,13 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 }
 
 /* Names directly below path, once each. */
+static bool is_without_names;
+
+void fake_store_forget_names(bool is_on)
+{
+    is_without_names = is_on;
+}
+
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
     char absolute[PATH_BYTES];
@@ -282,6 +289,11 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
             continue;
         names[(*num)++] = strcpy(text, nodes[i].path + len + 1);
         text += strlen(text) + 1;
+    }
+    if (is_without_names) {
+        free(names);
+        errno = ENOMEM;
+        return NULL;
     }
     return names;
 }

@@ -17,6 +17,7 @@ void fake_store_remove(const char *path); /* with all below */
 const char *fake_store_read(const char *path); /* NULL: no such node */
 
 void fake_store_collide(unsigned int count); /* that many of the next commits fail with EAGAIN */
+void fake_store_forget_names(bool is_on); /* xs_directory counts, and has no memory for the names */
 void fake_store_cut(bool is_cut); /* the connection is lost, and cannot be made again until it is not cut */
 unsigned int fake_store_reads(void); /* xs_read calls since the reset */
 unsigned int fake_store_watches(void);
