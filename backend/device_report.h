@@ -20,8 +20,8 @@ struct device;
 
 /* A queue counts for itself, from the connect on; its worker's thread alone touches them. */
 struct queue_counters {
-    uint64_t reads, writes, flushes; /* answered with success */
-    uint64_t bytes_read, bytes_written;
+    uint64_t reads, writes, flushes, discards; /* answered with success */
+    uint64_t bytes_read, bytes_written, bytes_discarded;
     uint64_t errors; /* answered with anything else */
     uint64_t kicks_received; /* events */
     uint64_t kicks_sent; /* notifications */

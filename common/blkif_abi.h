@@ -31,6 +31,14 @@ struct blkif_x86_32_request {
     struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
 };
 
+struct blkif_x86_32_request_discard {
+    uint8_t operation;
+    uint8_t flag;
+    blkif_vdev_t handle;
+    uint64_t id;
+    blkif_sector_t sector_number;
+    uint64_t nr_sectors;
+};
 struct blkif_x86_32_request_indirect {
     uint8_t operation;
     uint8_t indirect_op;
@@ -55,6 +63,8 @@ _Static_assert(sizeof(struct blkif_request) == 112 && sizeof(struct blkif_respon
 _Static_assert(offsetof(struct blkif_request, id) == 8, "x86_64 layout");
 _Static_assert(sizeof(struct blkif_x86_32_request) == 108, "x86_32 layout");
 _Static_assert(sizeof(struct blkif_x86_32_response) == 12, "x86_32 layout");
+_Static_assert(offsetof(struct blkif_request_discard, nr_sectors) == 24, "x86_64 layout");
+_Static_assert(offsetof(struct blkif_x86_32_request_discard, nr_sectors) == 20, "x86_32 layout");
 _Static_assert(offsetof(struct blkif_request_indirect, indirect_grefs) == 28, "x86_64 layout");
 _Static_assert(offsetof(struct blkif_x86_32_request_indirect, indirect_grefs) == 24, "x86_32 layout");
 _Static_assert(sizeof(struct blkif_request_indirect) <= sizeof(struct blkif_request), "fits into a slot");

@@ -11,14 +11,13 @@
 /* What each operation is, and what it may do to a read-only disk (catalogue C12: one table for all of them). */
 static const struct operation {
     const char *name;
-    bool is_served;
     bool has_data;
     bool is_write;
 } operations[] = {
-    [BLKIF_OP_READ] = { .name = "read", .is_served = true, .has_data = true },
-    [BLKIF_OP_WRITE] = { .name = "write", .is_served = true, .has_data = true, .is_write = true },
+    [BLKIF_OP_READ] = { .name = "read", .has_data = true },
+    [BLKIF_OP_WRITE] = { .name = "write", .has_data = true, .is_write = true },
     [BLKIF_OP_WRITE_BARRIER] = { .name = "write-barrier", .has_data = true, .is_write = true },
-    [BLKIF_OP_FLUSH_DISKCACHE] = { .name = "flush", .is_served = true },
+    [BLKIF_OP_FLUSH_DISKCACHE] = { .name = "flush" },
     [BLKIF_OP_RESERVED_1] = { .name = "packet" },
     [BLKIF_OP_DISCARD] = { .name = "discard", .is_write = true },
     [BLKIF_OP_INDIRECT] = { .name = "indirect" },
@@ -39,6 +38,7 @@ static const struct {
     [BLKIF_VERDICT_SEGMENT_RANGE] = { BLKIF_RSP_ERROR, "a segment that is not first <= last <= 7" },
     [BLKIF_VERDICT_ALIGNMENT] = { BLKIF_RSP_ERROR, "a range that is not aligned to the disk's sector" },
     [BLKIF_VERDICT_BEYOND_END] = { BLKIF_RSP_ERROR, "a range past the end of the disk" },
+    [BLKIF_VERDICT_EMPTY] = { BLKIF_RSP_ERROR, "a discard of no sectors" },
 };
 
 static const char *const abi_names[] = {
@@ -78,6 +78,15 @@ const char *blkif_abi_name(enum blkif_abi abi)
         memcpy((command)->seg, (request)->seg, sizeof((request)->seg));                                      \
     } while (0)
 
+#define COMMAND_FROM_DISCARD(command, request)                                                               \
+    do {                                                                                                     \
+        (command)->operation = (request)->operation;                                                         \
+        (command)->segment_count = (request)->flag;                                                          \
+        (command)->id = (request)->id;                                                                       \
+        (command)->sector = (request)->sector_number;                                                        \
+        (command)->discard_sectors = (request)->nr_sectors;                                                  \
+    } while (0)
+
 #define COMMAND_FROM_INDIRECT(command, request)                                                              \
     do {                                                                                                     \
         (command)->is_indirect = true;                                                                       \
@@ -90,7 +99,8 @@ const char *blkif_abi_name(enum blkif_abi abi)
 
 void blkif_command_decode(struct blkif_command *command, const void *slot, enum blkif_abi abi)
 {
-    bool is_indirect = *(const uint8_t *)slot == BLKIF_OP_INDIRECT; /* first byte of every layout */
+    const uint8_t operation = *(const uint8_t *)slot; /* first byte of every layout */
+    const bool is_indirect = operation == BLKIF_OP_INDIRECT, is_discard = operation == BLKIF_OP_DISCARD;
 
     command->sectors = 0;
     command->indirect_ref = 0;
@@ -100,6 +110,10 @@ void blkif_command_decode(struct blkif_command *command, const void *slot, enum 
         COMMAND_FROM_INDIRECT(command, (const struct blkif_x86_32_request_indirect *)slot);
     else if (is_indirect)
         COMMAND_FROM_INDIRECT(command, (const struct blkif_request_indirect *)slot);
+    else if (is_discard && abi == BLKIF_ABI_X86_32)
+        COMMAND_FROM_DISCARD(command, (const struct blkif_x86_32_request_discard *)slot);
+    else if (is_discard)
+        COMMAND_FROM_DISCARD(command, (const struct blkif_request_discard *)slot);
     else if (abi == BLKIF_ABI_X86_32)
         COMMAND_FROM(command, (const struct blkif_x86_32_request *)slot);
     else
@@ -133,6 +147,16 @@ static enum blkif_verdict check_indirect(const struct blkif_command *command,
     return command->is_lost ? BLKIF_VERDICT_INDIRECT_PAGE : BLKIF_VERDICT_OK;
 }
 
+/* The whole of the disk's sectors, and on the disk. A length of 64 bits: nothing is added to it. */
+static enum blkif_verdict check_range(uint64_t sector, uint64_t sectors, const struct blkif_limits *limits)
+{
+    if ((sector | sectors) & (limits->sector_bytes / BLKIF_SECTOR_BYTES - 1))
+        return BLKIF_VERDICT_ALIGNMENT;
+    if (sectors > limits->sectors || sector > limits->sectors - sectors)
+        return BLKIF_VERDICT_BEYOND_END;
+    return BLKIF_VERDICT_OK;
+}
+
 static enum blkif_verdict check_segments(struct blkif_command *command, const struct blkif_limits *limits)
 {
     uint32_t mask = limits->sector_bytes / BLKIF_SECTOR_BYTES - 1;
@@ -150,35 +174,43 @@ static enum blkif_verdict check_segments(struct blkif_command *command, const st
             return BLKIF_VERDICT_ALIGNMENT;
         sectors += blkif_segment_sectors(segment);
     }
-    if (command->sector & mask)
-        return BLKIF_VERDICT_ALIGNMENT;
-    /* sectors is at most 256, so the subtraction cannot wrap once it is known to be inside the disk. */
-    if (sectors > limits->sectors || command->sector > limits->sectors - sectors)
-        return BLKIF_VERDICT_BEYOND_END;
     command->sectors = sectors;
-    return BLKIF_VERDICT_OK;
+    return check_range(command->sector, sectors, limits);
+}
+
+static bool is_offered(uint8_t operation, const struct blkif_limits *limits)
+{
+    switch (operation) {
+    case BLKIF_OP_READ:
+    case BLKIF_OP_WRITE:
+        return true;
+    case BLKIF_OP_FLUSH_DISKCACHE:
+        return limits->can_flush;
+    case BLKIF_OP_DISCARD:
+        return limits->can_discard;
+    default:
+        return false;
+    }
 }
 
 enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits)
 {
-    const struct operation *operation;
     enum blkif_verdict verdict = command->is_indirect ? check_indirect(command, limits) : BLKIF_VERDICT_OK;
 
+    command->sectors = 0;
     if (verdict != BLKIF_VERDICT_OK)
         return verdict;
-    if (command->operation >= sizeof(operations) / sizeof(operations[0]))
+    if (!is_offered(command->operation, limits))
         return BLKIF_VERDICT_UNKNOWN_OPERATION;
-    operation = &operations[command->operation];
-    if (!operation->is_served)
-        return BLKIF_VERDICT_UNKNOWN_OPERATION;
-    if (operation->is_write && limits->is_readonly)
+    if (operations[command->operation].is_write && limits->is_readonly)
         return BLKIF_VERDICT_READONLY;
-    if (command->operation == BLKIF_OP_FLUSH_DISKCACHE) {
-        if (!limits->can_flush)
-            return BLKIF_VERDICT_UNKNOWN_OPERATION;
-        command->segment_count = 0; /* some frontends leave old segments in a flush */
-    }
-    return operation->has_data ? check_segments(command, limits) : BLKIF_VERDICT_OK;
+    if (operations[command->operation].has_data)
+        return check_segments(command, limits);
+    command->segment_count = 0; /* of a discard the flags; and some frontends leave old segments in a flush */
+    if (command->operation != BLKIF_OP_DISCARD)
+        return BLKIF_VERDICT_OK;
+    return command->discard_sectors ? check_range(command->sector, command->discard_sectors, limits)
+                                    : BLKIF_VERDICT_EMPTY;
 }
 
 int16_t blkif_verdict_status(enum blkif_verdict verdict)

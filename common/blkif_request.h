@@ -27,18 +27,22 @@
 /*
  * A request in the one form that the rest of the code knows. seg[] holds what the slot had room for; the
  * segments of an indirect request are fetched by who can read grants (blkif_command_indirect_bytes), and are a
- * private copy like the rest from then on.
+ * private copy like the rest from then on. A discard has a count of sectors in their place, and flags where others
+ * have the number of segments.
  */
 struct blkif_command {
     uint64_t id; /* opaque: echoed, never an index (catalogue C16) */
     uint64_t sector;
-    uint32_t sectors; /* sum over the segments; set by blkif_command_check */
+    uint32_t sectors; /* sum over the segments; set by blkif_command_check, 0 where there are none */
     uint32_t indirect_ref; /* of an indirect request: the page with its segments */
     uint16_t segment_count; /* as the peer wrote it */
     uint8_t operation; /* BLKIF_OP_* or anything; of an indirect request the inner one, which is echoed */
     uint8_t is_indirect : 1;
     uint8_t is_lost : 1; /* the indirect page cannot be read */
-    struct blkif_request_segment seg[BLKIF_SEGMENTS_MAX];
+    union {
+        struct blkif_request_segment seg[BLKIF_SEGMENTS_MAX];
+        uint64_t discard_sectors; /* BLKIF_OP_DISCARD only; as the peer wrote it */
+    };
 };
 
 /* What the disk is, as far as a request can violate it. */
@@ -47,6 +51,7 @@ struct blkif_limits {
     uint32_t sector_bytes; /* logical sector: 512 or a larger power of two up to 4096 */
     bool is_readonly;
     bool can_flush;
+    bool can_discard;
     uint16_t indirect_segments; /* that are offered, at most BLKIF_SEGMENTS_MAX; 0: no indirect requests */
 };
 
@@ -61,6 +66,7 @@ enum blkif_verdict {
     BLKIF_VERDICT_SEGMENT_RANGE,
     BLKIF_VERDICT_ALIGNMENT,
     BLKIF_VERDICT_BEYOND_END,
+    BLKIF_VERDICT_EMPTY,
     BLKIF_VERDICTS
 };
 
@@ -76,7 +82,7 @@ void blkif_command_decode(struct blkif_command *command, const void *slot, enum 
  */
 uint32_t blkif_command_indirect_bytes(const struct blkif_command *command, const struct blkif_limits *limits);
 
-/* The whole check, once. Only after BLKIF_VERDICT_OK may sector, sectors and seg[] be used. */
+/* The whole check, once. Only after BLKIF_VERDICT_OK may sector, sectors, seg[] and discard_sectors be used. */
 enum blkif_verdict blkif_command_check(struct blkif_command *command, const struct blkif_limits *limits);
 
 /* The status that the peer gets (BLKIF_RSP_*), and the words for the log. */

@@ -24,27 +24,26 @@ struct xenfront_buffer {
     size_t length;
 };
 
-static int range_check(struct xenfront_blk *blk, const char *what, size_t length, uint64_t offset)
+static int range_check(struct xenfront_blk *blk, const char *what, uint64_t length, uint64_t offset)
 {
     uint32_t unit = blk->info.sector_size;
 
     if (!length || length % unit || offset % unit)
         return front_error_set(&blk->front.error, -EINVAL,
-                               "%s: multiples of the sector size %" PRIu32
-                               " expected, found %zu bytes at %" PRIu64,
+                               "%s: multiples of the sector size %" PRIu32 " expected, found %" PRIu64
+                               " bytes at %" PRIu64,
                                what, unit, length, offset);
     if (offset > blk->info.size_bytes || length > blk->info.size_bytes - offset)
         return front_error_set(&blk->front.error, -EINVAL,
-                               "%s: a range on a disk of %" PRIu64
-                               " bytes expected, found %zu bytes at %" PRIu64,
+                               "%s: a range on a disk of %" PRIu64 " bytes expected, found %" PRIu64
+                               " bytes at %" PRIu64,
                                what, blk->info.size_bytes, length, offset);
     return 0;
 }
 
-/* Checks and queues a read or write whose place of data is filled in. */
-static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t offset)
+/* Checks and queues a request for a range, whose place of data is filled in if it has any. */
+static int range_add(struct xenfront_blk *blk, const char *what, struct blk_io *io, uint64_t offset)
 {
-    const char *what = io->operation == BLKIF_OP_READ ? "read" : "write";
     int err = front_check(&blk->front);
 
     if (err < 0)
@@ -52,14 +51,19 @@ static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t of
     err = range_check(blk, what, io->length, offset);
     if (err < 0)
         return err;
-    if (io->operation == BLKIF_OP_WRITE && blk->info.is_readonly)
-        return front_error_set(&blk->front.error, -EROFS, "write: the disk is read-only");
+    if (io->operation != BLKIF_OP_READ && blk->info.is_readonly)
+        return front_error_set(&blk->front.error, -EROFS, "%s: the disk is read-only", what);
     io->sector = offset / XENFRONT_SECTOR_SIZE;
     err = blk_queue_add(&blk->queue, io);
     if (err < 0 || ++blk->unpublished < PUBLISH_EARLY)
         return err;
     blk_push(&blk->front);
     return 0;
+}
+
+static int transfer_add(struct xenfront_blk *blk, struct blk_io *io, uint64_t offset)
+{
+    return range_add(blk, io->operation == BLKIF_OP_READ ? "read" : "write", io, offset);
 }
 
 static int contiguous(struct xenfront_blk *blk, uint8_t operation, const void *data, size_t length,
@@ -158,6 +162,19 @@ int xenfront_blk_flush(struct xenfront_blk *blk, xenfront_blk_fn fn, void *cooki
     if (!blk->info.has_flush)
         return front_error_set(&blk->front.error, -EOPNOTSUPP, "flush: the backend does not offer it");
     return blk_queue_add(&blk->queue, &io);
+}
+
+int xenfront_blk_discard(struct xenfront_blk *blk, uint64_t length, uint64_t offset, xenfront_blk_fn fn,
+                         void *cookie)
+{
+    struct blk_io io = { .operation = BLKIF_OP_DISCARD, .length = length, .fn = fn, .cookie = cookie };
+    int err = front_check(&blk->front);
+
+    if (err < 0)
+        return err;
+    if (!blk->info.has_discard)
+        return front_error_set(&blk->front.error, -EOPNOTSUPP, "discard: the backend does not offer it");
+    return range_add(blk, "discard", &io, offset);
 }
 
 int xenfront_blk_submit(struct xenfront_blk *blk)

@@ -103,6 +103,10 @@ static void io_complete(struct blk_queue *queue, struct blk_io *io, int status)
         stats->writes++;
         stats->bytes_written += status ? 0 : io->length;
         break;
+    case BLKIF_OP_DISCARD:
+        stats->discards++;
+        stats->bytes_discarded += status ? 0 : io->length;
+        break;
     default:
         stats->flushes++;
     }
@@ -138,6 +142,18 @@ static void part_fill(struct blk_queue *queue, struct blk_part *part, struct blk
         iov_skip(&io->cursor, part->cut.bytes);
 }
 
+/* As long as it may be, it is one request. */
+static void discard_fill(struct blk_queue *queue, struct blk_part *part, struct blkif_request_discard *discard)
+{
+    part->cut.count = 0;
+    part->cut.bytes = part->io->left;
+    part->pages = 0;
+    discard->operation = BLKIF_OP_DISCARD;
+    discard->handle = queue->handle;
+    discard->sector_number = part->io->sector;
+    discard->nr_sectors = part->io->left / XENFRONT_SECTOR_SIZE;
+}
+
 /* Puts the next part of the oldest waiting request on the ring. False: no slot or not enough pages. */
 static bool part_issue(struct blk_queue *queue, struct blk_io *io)
 {
@@ -152,11 +168,13 @@ static bool part_issue(struct blk_queue *queue, struct blk_io *io)
     part = &queue->part[slot];
     cut = &part->cut;
     blk_split(io->direct ? io->direct_at : 0, io->left, queue->most, &part->cut);
-    if (!io->direct && cut->count > queue->pool->free)
+    if (!io->direct && io->operation != BLKIF_OP_DISCARD && cut->count > queue->pool->free)
         return false;
     part->io = io;
     memset(&request, 0, sizeof(request));
-    if (cut->count > BLKIF_MAX_SEGMENTS_PER_REQUEST) {
+    if (io->operation == BLKIF_OP_DISCARD) {
+        discard_fill(queue, part, &request.discard);
+    } else if (cut->count > BLKIF_MAX_SEGMENTS_PER_REQUEST) {
         request.indirect.operation = BLKIF_OP_INDIRECT;
         request.indirect.indirect_op = io->operation;
         request.indirect.nr_segments = (uint16_t)cut->count;

@@ -27,8 +27,8 @@ struct blk_io {
     int status; /* the first error */
     uint32_t parts; /* on the ring */
     uint64_t sector; /* of the next part */
-    size_t left; /* bytes that are not on the ring yet */
-    size_t length;
+    uint64_t left; /* bytes that are not on the ring yet */
+    uint64_t length;
     struct iov_cursor cursor; /* of the next part, when the data is copied */
     struct iovec single; /* what the cursor walks, when the program gave no vector */
     const struct region *direct; /* the data's pages, when it is not copied */

@@ -26,6 +26,7 @@ void blk_ring_init(struct blk_ring *ring, void *page)
 }
 
 _Static_assert(offsetof(struct blkif_request, id) == offsetof(struct blkif_request_indirect, id), "one id");
+_Static_assert(offsetof(struct blkif_request, id) == offsetof(struct blkif_request_discard, id), "one id");
 
 /*
  * What a request uses of its slot; the rest keeps what an older request left there. A line of the page that is not
@@ -35,6 +36,8 @@ static size_t request_bytes(const union blk_request *request)
 {
     if (request->plain.operation == BLKIF_OP_INDIRECT)
         return sizeof(request->indirect);
+    if (request->plain.operation == BLKIF_OP_DISCARD)
+        return sizeof(request->discard);
     return offsetof(struct blkif_request, seg) + request->plain.nr_segments * sizeof(request->plain.seg[0]);
 }
 

@@ -23,9 +23,10 @@
 
 #define BLK_RING_SLOTS __CONST_RING_SIZE(blkif, GRANT_SIZE)
 
-/* What goes into a slot. Kind and id are at the same place in both. */
+/* What goes into a slot. Kind and id are at the same place in all. */
 union blk_request {
     struct blkif_request plain;
+    struct blkif_request_discard discard;
     struct blkif_request_indirect indirect;
 };
 

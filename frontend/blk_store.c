@@ -24,6 +24,10 @@ static const struct number_key number_keys[] = {
     { "sector-size", offsetof(struct xenfront_blk_info, sector_size), 512, GRANT_SIZE, 512, false, false },
     { "physical-sector-size", offsetof(struct xenfront_blk_info, physical_sector_size), 512, 1u << 30, 0,
       false, false },
+    { "discard-granularity", offsetof(struct xenfront_blk_info, discard_granularity), 0, UINT32_MAX, 0, false,
+      false },
+    { "discard-alignment", offsetof(struct xenfront_blk_info, discard_alignment), 0, UINT32_MAX, 0, false,
+      false },
     { "max-ring-page-order", offsetof(struct xenfront_blk_info, max_ring_page_order), 0, 31, 0, false,
       false },
     { "multi-queue-max-queues", offsetof(struct xenfront_blk_info, max_queues), 0, UINT32_MAX, 1, false,
@@ -69,6 +73,8 @@ static int geometry_check(struct attach *attach, struct xenfront_blk_info *info)
                                "backend: physical-sector-size: a multiple of sector-size %" PRIu32
                                " expected, found %" PRIu32,
                                unit, info->physical_sector_size);
+    if (!info->discard_granularity)
+        info->discard_granularity = unit;
     info->size_bytes = info->sectors * XENFRONT_SECTOR_SIZE;
     if (info->size_bytes % unit)
         return front_error_set(attach->error, -EPROTO,

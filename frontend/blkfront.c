@@ -141,7 +141,7 @@ static uint64_t blk_completed(const struct front *front)
 {
     const struct xenfront_blk_stats *stats = &FRONT_OF(const struct xenfront_blk, front)->stats;
 
-    return stats->reads + stats->writes + stats->flushes;
+    return stats->reads + stats->writes + stats->flushes + stats->discards;
 }
 
 uint32_t blk_push(struct front *front)

@@ -77,7 +77,9 @@ struct xenfront_blk_info {
     bool is_removable;
     bool has_flush;
     bool has_barrier; /* offered by the backend; this library uses flush */
-    bool has_discard; /* offered by the backend; this library does not use it */
+    bool has_discard;
+    uint32_t discard_granularity; /* bytes that go together, from the first discard_alignment bytes on */
+    uint32_t discard_alignment;
     bool is_persistent; /* both ends offer persistent grants */
     uint32_t max_indirect_segments; /* offered by the backend; 0: none */
     uint32_t max_ring_page_order;
@@ -87,8 +89,8 @@ struct xenfront_blk_info {
 
 /* Counters since xenfront_blk_new(). */
 struct xenfront_blk_stats {
-    uint64_t reads, writes, flushes; /* requests of the program that were completed */
-    uint64_t bytes_read, bytes_written;
+    uint64_t reads, writes, flushes, discards; /* requests of the program that were completed */
+    uint64_t bytes_read, bytes_written, bytes_discarded;
     uint64_t errors; /* requests that were completed with an error */
     uint64_t ring_requests, ring_responses; /* what went over the ring for them */
     uint64_t kicks; /* event channel notifications sent */
@@ -145,13 +147,14 @@ void xenfront_blk_stats(const struct xenfront_blk *blk, struct xenfront_blk_stat
  * length is not 0. The data is copied to and from granted pages: for a write when the request reaches the
  * ring, for a read before the callback, so buffers (and an iovec array) stay untouched until the callback.
  * Lengths have no limit: a long request is split into ring requests of up to 11 pages. There is no order
- * between requests in flight; a flush covers the writes whose callbacks have run.
+ * between requests in flight; a flush covers the writes whose callbacks have run. A discard says that nobody needs
+ * what is in the range: it reads as anything afterwards, until it is written again.
  *
  * Prepare several, then submit once: they are sent by xenfront_blk_submit(), by the next pump, and by themselves
  * whenever eight have gathered, so that the backend works on them while more are prepared.
  * fn is called exactly once for each call that returned 0.
  * -EAGAIN: `depth` requests are in flight: pump. -EINVAL: range or alignment; -EROFS: the disk is read-only;
- * -EOPNOTSUPP: flush, and the backend has none; -ENOTCONN, -ESHUTDOWN: not connected (any more).
+ * -EOPNOTSUPP: flush or discard, and the backend has none; -ENOTCONN, -ESHUTDOWN: not connected (any more).
  */
 int xenfront_blk_read(struct xenfront_blk *blk, void *data, size_t length, uint64_t offset,
                       xenfront_blk_fn fn, void *cookie);
@@ -162,6 +165,8 @@ int xenfront_blk_readv(struct xenfront_blk *blk, const struct iovec *iov, int co
 int xenfront_blk_writev(struct xenfront_blk *blk, const struct iovec *iov, int count, uint64_t offset,
                         xenfront_blk_fn fn, void *cookie);
 int xenfront_blk_flush(struct xenfront_blk *blk, xenfront_blk_fn fn, void *cookie);
+int xenfront_blk_discard(struct xenfront_blk *blk, uint64_t length, uint64_t offset, xenfront_blk_fn fn,
+                         void *cookie);
 /* Sends what was prepared and not sent yet; at most one notification. Returns the number of ring requests sent. */
 int xenfront_blk_submit(struct xenfront_blk *blk);
 /* Requests whose callbacks have not run yet. */

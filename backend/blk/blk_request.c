@@ -19,6 +19,7 @@ static const enum disk_op disk_ops[] = {
     [BLKIF_OP_READ] = DISK_READ,
     [BLKIF_OP_WRITE] = DISK_WRITE,
     [BLKIF_OP_FLUSH_DISKCACHE] = DISK_FLUSH,
+    [BLKIF_OP_DISCARD] = DISK_DISCARD,
 };
 
 static void on_done(struct disk_io *io, int error)
@@ -46,11 +47,10 @@ bool blk_request_accept(struct blk_request *request)
     io->offset_bytes = command->sector * BLKIF_SECTOR_BYTES;
     io->length_bytes = command->sectors * BLKIF_SECTOR_BYTES;
     io->done = on_done;
-    if (io->op == DISK_FLUSH) {
-        io->iov_count = 0;
-        return true;
-    }
-    if (queue->is_void)
+    io->iov_count = 0;
+    if (io->op == DISK_DISCARD)
+        io->length_bytes = command->discard_sectors * BLKIF_SECTOR_BYTES;
+    if (queue->is_void || command->sectors == 0)
         return true;
     request->data = disk_window(queue->disk, io->op, io->offset_bytes, io->length_bytes);
     request->is_window = request->data != NULL;
@@ -75,7 +75,7 @@ static void touch(struct blk_request *request, struct grant_io *grants)
 {
     const struct blkif_command *command = &request->record->command;
 
-    if (request->verdict != BLKIF_VERDICT_OK || request->io.op == DISK_FLUSH)
+    if (request->verdict != BLKIF_VERDICT_OK)
         return;
     for (unsigned int i = 0; i < command->segment_count; i++)
         grant_io_touch(grants, command->seg[i].gref, &request->error);
@@ -137,6 +137,26 @@ static const char *failure_text(const struct blk_request *request)
     return request->error == -EFAULT ? "a granted page cannot be copied" : strerror(-request->error);
 }
 
+static void log_failure(const struct blk_request *request)
+{
+    const struct blkif_command *command = &request->record->command;
+    const bool is_discard = command->operation == BLKIF_OP_DISCARD && !command->is_indirect;
+
+    log_limited(&request->queue->log_limit, LOG_LEVEL_WARNING, request->queue->label,
+                "%s of %llu %s at sector %llu: %s", blkif_operation_name(command->operation),
+                is_discard ? (unsigned long long)command->discard_sectors : command->segment_count,
+                is_discard ? "sectors" : "segments", (unsigned long long)command->sector, failure_text(request));
+}
+
+/* What a disk turns out not to be able to do, though it looked as if it were, its frontend need not try again. */
+static int16_t failure_status(const struct blk_request *request)
+{
+    if (request->verdict != BLKIF_VERDICT_OK)
+        return blkif_verdict_status(request->verdict);
+    return request->io.op == DISK_DISCARD && request->error == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
+                                                                            : BLKIF_RSP_ERROR;
+}
+
 static void count_success(struct queue_counters *counters, const struct disk_io *io)
 {
     switch (io->op) {
@@ -151,12 +171,15 @@ static void count_success(struct queue_counters *counters, const struct disk_io 
     case DISK_FLUSH:
         counters->flushes++;
         break;
+    case DISK_DISCARD:
+        counters->discards++;
+        counters->bytes_discarded += io->length_bytes;
+        break;
     }
 }
 
 int16_t blk_request_finish(struct blk_request *request)
 {
-    const struct blkif_command *command = &request->record->command;
     struct blk_queue *queue = request->queue;
 
     blk_loan_give(request);
@@ -168,8 +191,6 @@ int16_t blk_request_finish(struct blk_request *request)
         return BLKIF_RSP_OKAY;
     }
     queue->counters.errors++;
-    log_limited(&queue->log_limit, LOG_LEVEL_WARNING, queue->label, "%s of %u segments at sector %llu: %s",
-                blkif_operation_name(command->operation), command->segment_count,
-                (unsigned long long)command->sector, failure_text(request));
-    return request->verdict == BLKIF_VERDICT_OK ? BLKIF_RSP_ERROR : blkif_verdict_status(request->verdict);
+    log_failure(request);
+    return failure_status(request);
 }

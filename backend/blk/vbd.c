@@ -216,6 +216,7 @@ static void queue_prepare(struct vbd_queue *queue, const struct vbd_frontend_key
         .sector_bytes = geometry->sector_bytes,
         .is_readonly = geometry->is_readonly,
         .can_flush = geometry->can_flush,
+        .can_discard = vbd_keys_offer_discard(&vbd->keys, geometry),
         .indirect_segments = BLKIF_SEGMENTS_MAX,
     };
     blk->identity = (struct inflight_identity){

@@ -24,6 +24,7 @@ int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_ke
                             size_t reason_size)
 {
     char mode[8] = "", type[16] = "";
+    uint32_t discard = 1; /* unless it is said otherwise */
     int ret;
 
     memset(keys, 0, sizeof(*keys));
@@ -39,6 +40,10 @@ int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_ke
     ret = xenbus_read_bool(daemon_xs(), XBT_NULL, device->path, "removable", &keys->is_removable);
     if (ret)
         return device_keys_fail_value(ret, device->path, "removable", "0 or 1", reason, reason_size);
+    ret = xenbus_read_u32(daemon_xs(), XBT_NULL, device->path, "discard-enable", 0, 1, &discard);
+    if (ret && ret != -ENOENT)
+        return device_keys_fail_value(ret, device->path, "discard-enable", "0 or 1", reason, reason_size);
+    keys->is_discard_enabled = discard;
     keys->params = xenbus_read(daemon_xs(), XBT_NULL, device->path, "params");
     if (!keys->params || !*keys->params) {
         ret = keys->params ? -EINVAL : -errno;
@@ -89,10 +94,16 @@ int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys
     return 0;
 }
 
+bool vbd_keys_offer_discard(const struct vbd_toolstack_keys *keys, const struct disk_geometry *geometry)
+{
+    return keys->is_discard_enabled && geometry->can_discard;
+}
+
 /* The size as well: a frontend looks at it only when we are connected, and then nothing is left to be written. */
 int vbd_keys_publish(const struct device *device, const struct vbd_toolstack_keys *keys,
                      const struct disk_geometry *geometry, char *reason, size_t reason_size)
 {
+    const bool can_discard = vbd_keys_offer_discard(keys, geometry);
     const unsigned int info = (keys->is_cdrom ? VDISK_CDROM : 0) |
                               (keys->is_removable ? VDISK_REMOVABLE : 0) |
                               (geometry->is_readonly ? VDISK_READONLY : 0);
@@ -103,10 +114,13 @@ int vbd_keys_publish(const struct device *device, const struct vbd_toolstack_key
         { "sector-size", geometry->sector_bytes },
         { "physical-sector-size", geometry->physical_sector_bytes },
         { "info", info },
-        { "feature-flush-cache", 1 }, /* last: may be left out */
+        { "feature-flush-cache", geometry->can_flush },
+        { "feature-discard", can_discard },
+        { "discard-granularity", geometry->discard_granularity_bytes }, /* these two only where it can */
+        { "discard-alignment", geometry->discard_alignment_bytes },
     };
     const size_t count = sizeof(nodes) / sizeof(nodes[0]);
 
-    return device_keys_publish(device, nodes, geometry->can_flush ? count : count - 1, "features and size", reason,
+    return device_keys_publish(device, nodes, can_discard ? count : count - 2, "features and size", reason,
                                reason_size);
 }

@@ -18,6 +18,7 @@ struct vbd_toolstack_keys {
     bool is_readonly;
     bool is_cdrom;
     bool is_removable;
+    bool is_discard_enabled; /* the toolstack has nothing against it */
 };
 
 struct vbd_frontend_keys {
@@ -32,6 +33,9 @@ int vbd_keys_read_toolstack(const struct device *device, struct vbd_toolstack_ke
                             size_t reason_size);
 int vbd_keys_read_frontend(const struct device *device, struct vbd_frontend_keys *keys, char *reason,
                            size_t reason_size);
+
+/* The disk can, and the toolstack has nothing against it. */
+bool vbd_keys_offer_discard(const struct vbd_toolstack_keys *keys, const struct disk_geometry *geometry);
 
 /* What the frontend may use, and what the disk is: before InitWait. */
 int vbd_keys_publish(const struct device *device, const struct vbd_toolstack_keys *keys,

@@ -9,12 +9,12 @@
 
 json_t *command_stats(const struct survey *survey)
 {
-    static const char *const fields[] = { "device",         "family",        "domid",      "devid",
-                                          "in_flight",      "reads",         "writes",     "flushes",
-                                          "bytes_read",     "bytes_written", "errors",     "tx_packets",
-                                          "tx_bytes",       "tx_errors",     "rx_packets", "rx_bytes",
-                                          "rx_errors",      "rx_dropped",    "rx_stalls",  "port_refused",
-                                          "kicks_received", "kicks_sent",    NULL };
+    static const char *const fields[] = {
+        "device",     "family",        "domid",           "devid",      "in_flight",    "reads",          "writes",
+        "flushes",    "discards",      "bytes_read",      "bytes_written", "bytes_discarded", "errors",
+        "tx_packets", "tx_bytes",      "tx_errors",       "rx_packets", "rx_bytes",     "rx_errors",      "rx_dropped",
+        "rx_stalls",  "port_refused",  "kicks_received",  "kicks_sent", NULL
+    };
 
     return device_json_all(survey, fields);
 }

@@ -22,7 +22,6 @@ struct aio {
     int eventfd;
     struct event *readable;
     struct event *retry;
-    struct mailbox mailbox; /* the offload pool answers into it */
     struct iocb iocb[ENGINE_DEPTH];
     struct iocb *free[ENGINE_DEPTH]; /* a stack: ENGINE_DEPTH - in_flight of them */
     unsigned int free_count;
@@ -42,7 +41,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Offload thread. */
-static void offload_work(struct offload_job *job)
+static void transfer_work(struct offload_job *job)
 {
     struct disk_io *io = (struct disk_io *)((char *)job - offsetof(struct disk_io, job));
     ssize_t moved;
@@ -56,25 +55,11 @@ static void offload_work(struct offload_job *job)
     io->result = moved < 0 ? -errno : moved;
 }
 
-static void offload_done(struct letter *letter)
-{
-    struct disk_io *io = (struct disk_io *)((char *)letter - offsetof(struct disk_io, job.done));
-    struct engine *engine = io->engine;
-
-    engine->in_flight--;
-    engine_complete(engine, io, io->result);
-    engine_turn(engine);
-}
-
 static void offload(struct engine *engine, struct disk_io *io)
 {
-    struct aio *aio = engine->priv;
-
-    io->engine = engine;
-    io->job.work = offload_work;
-    io->job.done.deliver = offload_done;
-    io->job.reply_to = &aio->mailbox;
-    offload_post(&io->job);
+    if (!engine_must_offload(io))
+        io->job.work = transfer_work;
+    engine_offload(engine, io);
 }
 
 static void prepare(struct aio *aio, struct iocb *iocb, struct disk_io *io)
@@ -96,12 +81,11 @@ static void refused(struct engine *engine, struct iocb *iocb, int error)
     struct disk_io *io = iocb->data;
 
     aio->free[aio->free_count++] = iocb;
-    if (error == -EINVAL) {
+    engine->in_flight--;
+    if (error == -EINVAL)
         offload(engine, io);
-    } else {
-        engine->in_flight--;
+    else
         engine_complete(engine, io, error);
-    }
 }
 
 /* Gives the kernel count iocbs in order; those it has no room for go back to the front of the line. */
@@ -142,12 +126,12 @@ static unsigned int aio_start(struct engine *engine)
     while (engine->waiting.first && aio->free_count > 0 && count < BATCH) {
         struct disk_io *io = engine_take(engine);
 
-        engine->in_flight++;
-        if (!io->is_direct) {
+        if (!io->is_direct || engine_must_offload(io)) {
             offload(engine, io);
             started++;
             continue;
         }
+        engine->in_flight++;
         batch[count] = aio->free[--aio->free_count];
         prepare(aio, batch[count], io);
         count++;
@@ -180,7 +164,6 @@ static void aio_close(struct engine *engine)
 
     if (!aio)
         return;
-    mailbox_fini(&aio->mailbox);
     if (aio->readable)
         event_free(aio->readable);
     if (aio->retry)
@@ -209,9 +192,6 @@ static int aio_open(struct engine *engine)
         goto fail;
     }
     ret = io_setup(ENGINE_DEPTH, &aio->context);
-    if (ret)
-        goto fail;
-    ret = mailbox_init(&aio->mailbox, engine->base);
     if (ret)
         goto fail;
     ret = -ENOMEM;

@@ -63,6 +63,8 @@ int disk_size_open(struct disk *disk, const char *argument, char *reason, size_t
     disk->geometry.sector_bytes = 512;
     disk->geometry.physical_sector_bytes = 4096;
     disk->geometry.can_flush = true;
+    disk->geometry.can_discard = !disk->geometry.is_readonly;
+    disk->geometry.discard_granularity_bytes = 4096;
     return 0;
 }
 
@@ -143,13 +145,15 @@ const char *disk_kind(const struct disk *disk)
 }
 
 /* 0 when the request keeps what blk_request.c and its like have promised. */
-static int disk_check(const struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static int disk_check(const struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     const struct disk_geometry *geometry = &disk->geometry;
 
     if (op == DISK_FLUSH)
         return geometry->can_flush && length_bytes == 0 ? 0 : -EOPNOTSUPP;
-    if (op == DISK_WRITE && geometry->is_readonly)
+    if (op == DISK_DISCARD && !geometry->can_discard)
+        return -EOPNOTSUPP;
+    if (op != DISK_READ && geometry->is_readonly)
         return -EROFS;
     if (length_bytes == 0 || (offset_bytes | length_bytes) % geometry->sector_bytes)
         return -EINVAL;
@@ -158,11 +162,19 @@ static int disk_check(const struct disk *disk, enum disk_op op, uint64_t offset_
     return 0;
 }
 
-void *disk_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+void *disk_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     if (disk_check(disk, op, offset_bytes, length_bytes))
         return NULL;
     return disk->kind->window(disk, op, offset_bytes, length_bytes);
+}
+
+/* Offload thread. */
+static void discard_work(struct offload_job *job)
+{
+    struct disk_io *io = (struct disk_io *)((char *)job - offsetof(struct disk_io, job));
+
+    io->result = io->disk->kind->discard(io->disk, io->offset_bytes, io->length_bytes);
 }
 
 void disk_submit(struct disk *disk, struct engine *engine, struct disk_io *io)
@@ -171,8 +183,13 @@ void disk_submit(struct disk *disk, struct engine *engine, struct disk_io *io)
 
     io->error = 0;
     io->tries = 0;
-    if (error)
+    if (error) {
         engine_finish(engine, io, error);
-    else
+    } else if (io->op == DISK_DISCARD) {
+        io->disk = disk;
+        io->job.work = discard_work;
+        engine_submit(engine, io);
+    } else {
         disk->kind->submit(disk, engine, io);
+    }
 }

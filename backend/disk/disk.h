@@ -19,20 +19,21 @@
 struct disk;
 struct engine;
 
-enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD };
 
 /* One piece of work, embedded in the caller's request: nothing is allocated on the request path. */
 struct disk_io {
     enum disk_op op;
     uint64_t offset_bytes;
-    uint32_t length_bytes; /* sum of iov; 0 for a flush */
+    uint64_t length_bytes; /* sum of iov; 0 for a flush; a discard has no iov, and may be as long as the disk */
     struct iovec *iov; /* stays valid until done; short transfers advance it */
-    unsigned int iov_count;
+    unsigned int iov_count; /* 0: no data is moved */
     void (*done)(struct disk_io *io,
                  int error); /* 0 or negative errno; worker's thread; never inside submit */
     /* private to disk/ from here */
     struct disk_io *next;
-    struct offload_job job; /* for engines that cannot do it asynchronously */
+    struct offload_job job; /* for what an engine cannot do asynchronously */
+    struct disk *disk; /* of a discard */
     struct engine *engine;
     int fd;
     int error;
@@ -55,6 +56,8 @@ struct disk_geometry {
     uint32_t physical_sector_bytes;
     bool is_readonly;
     bool can_flush;
+    bool can_discard;
+    uint32_t discard_granularity_bytes, discard_alignment_bytes; /* as blkif.h has them; with can_discard */
     bool is_volatile; /* contents go with the daemon: cannot be taken over by a restarted one */
     bool is_direct; /* I/O bypasses the page cache */
     bool is_file; /* I/O goes through the kernel */
@@ -82,7 +85,7 @@ const char *disk_kind(const struct disk *disk);
  * Memory that holds these blocks, for kinds that are memory: the data is moved to or from it and no I/O follows.
  * NULL when the request must be submitted. Any thread.
  */
-void *disk_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes);
+void *disk_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes);
 
 /*
  * Queues one piece of work on the worker's engine; nothing is lost or refused: errors come through done. The

@@ -16,6 +16,7 @@ struct disk {
         int fd; /* raw */
         void *memory; /* null, mem */
     };
+    bool is_block; /* raw: a block device */
 };
 
 /* Every function is required. */
@@ -26,8 +27,10 @@ struct disk_kind {
     void (*close)(struct disk *disk);
     /* The spec has not changed: would open() find the very same thing, of the same size, now? */
     bool (*is_current)(const struct disk *disk);
-    void *(*window)(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes);
+    void *(*window)(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes);
     void (*submit)(struct disk *disk, struct engine *engine, struct disk_io *io);
+    /* Any thread, may block, only with can_discard: lets these blocks go. 0 or negative errno. */
+    int (*discard)(struct disk *disk, uint64_t offset_bytes, uint64_t length_bytes);
 };
 
 extern const struct disk_kind disk_kind_raw; /* argument: absolute path */

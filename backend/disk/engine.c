@@ -70,6 +70,9 @@ int engine_create(struct engine **result, struct event_base *base, enum engine_k
     ret = buffer_pool_init(&engine->buffers);
     if (ret)
         goto fail;
+    ret = mailbox_init(&engine->mailbox, base);
+    if (ret)
+        goto fail;
     ret = open_first(engine, kind);
     if (ret)
         goto fail;
@@ -84,6 +87,7 @@ void engine_destroy(struct engine *engine)
 {
     if (!engine)
         return;
+    mailbox_fini(&engine->mailbox);
     if (engine->ops)
         engine->ops->close(engine);
     faults_destroy(engine->faults);
@@ -165,6 +169,25 @@ static bool io_advance(struct disk_io *io, size_t bytes)
     return true;
 }
 
+static void offload_done(struct letter *letter)
+{
+    struct disk_io *io = (struct disk_io *)((char *)letter - offsetof(struct disk_io, job.done));
+    struct engine *engine = io->engine;
+
+    engine->in_flight--;
+    engine_complete(engine, io, io->result);
+    engine_turn(engine);
+}
+
+void engine_offload(struct engine *engine, struct disk_io *io)
+{
+    engine->in_flight++;
+    io->engine = engine;
+    io->job.done.deliver = offload_done;
+    io->job.reply_to = &engine->mailbox;
+    offload_post(&io->job);
+}
+
 struct disk_io *engine_take(struct engine *engine)
 {
     struct disk_io *io = disk_io_list_take(&engine->waiting);
@@ -187,7 +210,7 @@ static void io_complete(struct engine *engine, struct disk_io *io, int64_t resul
         engine_submit(engine, io);
     } else if (result < 0) {
         io_finish(engine, io, (int)result);
-    } else if (io->op == DISK_FLUSH || !io_advance(io, result)) {
+    } else if (io->iov_count == 0 || !io_advance(io, result)) {
         io_finish(engine, io, 0);
     } else if (result == 0) {
         io_finish(engine, io, -EIO); /* the file ended where the disk does not: somebody truncated it */

@@ -6,6 +6,7 @@
 #define XENSPLIT_BACKEND_DISK_ENGINE_KIND_H
 
 #include "backend/disk/engine.h"
+#include "backend/mailbox.h"
 
 #define ENGINE_DEPTH 256u /* requests that the kernel works on at a time; more wait their turn */
 
@@ -47,6 +48,7 @@ struct engine {
     struct faults *faults; /* NULL: none */
     struct event_base *base;
     struct buffer_pool buffers;
+    struct mailbox mailbox; /* the offload pool answers into it */
     struct disk_io_list waiting; /* not given to the kernel yet */
     struct disk_io_list finished; /* done() is due */
     struct event *finish_event;
@@ -68,6 +70,14 @@ struct engine_ops {
 extern const struct engine_ops engine_ops_uring;
 extern const struct engine_ops engine_ops_aio;
 
+/* Has to be given to the offload pool, whatever the kind of engine: the kernel has no asynchronous way. */
+static inline bool engine_must_offload(const struct disk_io *io)
+{
+    return io->op == DISK_DISCARD;
+}
+
+/* io->job.work is set, and writes io->result. Counts as in flight. */
+void engine_offload(struct engine *engine, struct disk_io *io);
 /* The next of those that wait, for the kernel. */
 struct disk_io *engine_take(struct engine *engine);
 /* The kernel did not take it after all: it is the next again. */

@@ -161,7 +161,7 @@ void faults_before(struct faults *faults, struct disk_io *io)
 
     io->fault.count = io->iov_count;
     io->fault.length = length;
-    if (io->op == DISK_FLUSH || !is_turn(faults->plan.short_every, faults->transfers++))
+    if (io->iov_count == 0 || !is_turn(faults->plan.short_every, faults->transfers++))
         return;
     io->iov_count = 1;
     if (length >= 2 * SECTOR_BYTES)
@@ -205,7 +205,7 @@ bool faults_after(struct faults *faults, struct disk_io *io, int64_t *result)
         *result = -EIO;
     else if (is_turn(plan->again_every, number))
         *result = number & 1 ? -EAGAIN : -EINTR;
-    if (plan->keep_us && io->op != DISK_FLUSH) {
+    if (plan->keep_us && io->iov_count > 0) {
         hold_on(io);
         delay_us += plan->keep_us;
     }

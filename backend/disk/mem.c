@@ -6,12 +6,15 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
+
+#define MEM_PAGE_BYTES 4096u
 
 static int mem_open(struct disk *disk, const char *argument, char *reason, size_t reason_size)
 {
@@ -34,9 +37,9 @@ static void mem_close(struct disk *disk)
     munmap(disk->memory, disk->geometry.size_bytes);
 }
 
-static void *mem_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *mem_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
-    return op == DISK_FLUSH ? NULL : (char *)disk->memory + offset_bytes;
+    return op == DISK_FLUSH || op == DISK_DISCARD ? NULL : (char *)disk->memory + offset_bytes;
 }
 
 static void mem_submit(struct disk *disk, struct engine *engine, struct disk_io *io)
@@ -53,6 +56,22 @@ static void mem_submit(struct disk *disk, struct engine *engine, struct disk_io 
     engine_finish(engine, io, 0);
 }
 
+/* Whole pages go back to the system; what is left at either end is less than a page. */
+static int mem_discard(struct disk *disk, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    char *const at = (char *)disk->memory + offset_bytes, *const end = at + length_bytes;
+    char *const first = (char *)(((uintptr_t)at + MEM_PAGE_BYTES - 1) & ~(uintptr_t)(MEM_PAGE_BYTES - 1));
+    char *const last = (char *)((uintptr_t)end & ~(uintptr_t)(MEM_PAGE_BYTES - 1));
+
+    if (first >= last) {
+        memset(at, 0, length_bytes);
+        return 0;
+    }
+    memset(at, 0, first - at);
+    memset(last, 0, end - last);
+    return madvise(first, last - first, MADV_DONTNEED) ? -errno : 0;
+}
+
 const struct disk_kind disk_kind_mem = {
     .name = "mem",
     .open = mem_open,
@@ -60,4 +79,5 @@ const struct disk_kind disk_kind_mem = {
     .is_current = disk_memory_is_current,
     .window = mem_window,
     .submit = mem_submit,
+    .discard = mem_discard,
 };

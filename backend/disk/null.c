@@ -40,7 +40,7 @@ static void null_close(struct disk *disk)
     munmap(disk->memory, NULL_WINDOW_BYTES);
 }
 
-static void *null_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *null_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     return op == DISK_READ && !disk->geometry.is_void && length_bytes <= NULL_WINDOW_BYTES ? disk->memory
                                                                                            : NULL;
@@ -54,6 +54,11 @@ static void null_submit(struct disk *disk, struct engine *engine, struct disk_io
     engine_finish(engine, io, 0);
 }
 
+static int null_discard(struct disk *disk, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    return 0;
+}
+
 const struct disk_kind disk_kind_null = {
     .name = "null",
     .open = null_open,
@@ -61,4 +66,5 @@ const struct disk_kind disk_kind_null = {
     .is_current = disk_memory_is_current,
     .window = null_window,
     .submit = null_submit,
+    .discard = null_discard,
 };

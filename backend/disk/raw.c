@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "backend/config.h"
+#include "backend/disk/discard.h"
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
 
@@ -91,9 +92,14 @@ static int raw_measure(struct disk *disk, const char *path, char *reason, size_t
         return fail(-EINVAL, reason, reason_size,
                     "%s: expected a size that is a positive multiple of %d bytes, found %llu", path, logical,
                     (unsigned long long)size);
+    disk->is_block = S_ISBLK(st.st_mode);
     geometry->size_bytes = size;
     geometry->sector_bytes = logical;
     geometry->physical_sector_bytes = physical;
+    if (!geometry->is_readonly && disk->is_block)
+        discard_probe_device(geometry, st.st_rdev);
+    else if (!geometry->is_readonly)
+        discard_probe_file(geometry, disk->fd, st.st_blksize);
     geometry->can_flush = true;
     geometry->is_file = true;
     geometry->memory_align_bytes = 1;
@@ -216,7 +222,7 @@ static void raw_close(struct disk *disk)
     close(disk->fd);
 }
 
-static void *raw_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *raw_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     return NULL;
 }
@@ -228,6 +234,12 @@ static void raw_submit(struct disk *disk, struct engine *engine, struct disk_io 
     engine_submit(engine, io);
 }
 
+static int raw_discard(struct disk *disk, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    return disk->is_block ? discard_device_range(disk->fd, offset_bytes, length_bytes)
+                          : discard_file_range(disk->fd, offset_bytes, length_bytes);
+}
+
 const struct disk_kind disk_kind_raw = {
     .name = "raw",
     .open = raw_open,
@@ -235,4 +247,5 @@ const struct disk_kind disk_kind_raw = {
     .is_current = raw_is_current,
     .window = raw_window,
     .submit = raw_submit,
+    .discard = raw_discard,
 };

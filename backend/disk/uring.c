@@ -79,8 +79,13 @@ static unsigned int uring_start(struct engine *engine)
     unsigned int started = 0;
 
     while (engine->waiting.first && engine->in_flight < ENGINE_DEPTH) {
-        struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+        struct io_uring_sqe *sqe;
 
+        if (engine_must_offload(engine->waiting.first)) {
+            engine_offload(engine, engine_take(engine));
+            continue;
+        }
+        sqe = io_uring_get_sqe(&uring->ring);
         if (!sqe)
             break;
         prepare(engine, sqe, engine_take(engine));

@@ -13,6 +13,7 @@ int command_info(struct session *session);
 int command_read(struct session *session);
 int command_write(struct session *session);
 int command_copy(struct session *session);
+int command_discard(struct session *session);
 int command_verify(struct session *session);
 int command_bench(struct session *session);
 

@@ -28,6 +28,8 @@ static const struct command {
       "write a range of the disk from a file or standard input", NULL, command_write, NULL },
     { "blk", "copy", TOOL_COPY, "--in=FILE | --out=FILE [OPTIONS] [DEVICE]", "copy a whole image in or out",
       check_copy, command_copy, NULL },
+    { "blk", "discard", TOOL_DISCARD, "[OPTIONS] [DEVICE]",
+      "let a range of the disk go: what is there is lost", NULL, command_discard, NULL },
     { "blk", "verify", TOOL_VERIFY, "[OPTIONS] [DEVICE]",
       "write patterns over the disk, read them back and compare: destroys what is there", NULL,
       command_verify, NULL },

@@ -17,7 +17,7 @@ enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_SIZE, OPTION_TEXT };
 #define AT(field) offsetof(struct settings, field)
 
 #define DISK_COMMANDS (TOOL_READ | TOOL_WRITE | TOOL_COPY | TOOL_VERIFY | TOOL_BENCH) /* that do I/O */
-#define RANGE_COMMANDS (DISK_COMMANDS & ~TOOL_COPY)
+#define RANGE_COMMANDS ((DISK_COMMANDS & ~TOOL_COPY) | TOOL_DISCARD)
 
 /* clang-format off */
 static const struct option_row {
@@ -98,7 +98,8 @@ static const struct option_row {
       "                             networks none)" },
     { "json", 'j', OPTION_FLAG, AT(is_json), TOOL_ALL, 0, 0, NULL,
       "print the result as JSON" },
-    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_DUMP, 0, 0, NULL,
+    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS | TOOL_DISCARD | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_DUMP, 0,
+      0, NULL,
       "no progress and no report" },
 };
 /* clang-format on */
@@ -110,7 +111,7 @@ static const struct settings_default {
     unsigned int commands;
     struct settings settings;
 } defaults[] = {
-    { TOOL_INFO | TOOL_READ | TOOL_WRITE | TOOL_COPY, { .block_size = 256 << 10, .depth = 8 } },
+    { TOOL_INFO | TOOL_READ | TOOL_WRITE | TOOL_COPY | TOOL_DISCARD, { .block_size = 256 << 10, .depth = 8 } },
     { TOOL_VERIFY, { .block_size = 256 << 10, .depth = 32, .seed = 1, .size = 64 << 20 } },
     { TOOL_BENCH,
       { .block_size = 4096,

@@ -238,6 +238,8 @@ static const struct {
     { "layout-x86-32", case_layout_x86_32, false },
     { "readonly", case_readonly, false },
     { "fuzz", case_fuzz, false },
+    { "discard", case_discard, false },
+    { "discard-not-offered", case_discard_not_offered, false },
     { "mutation", case_mutation, false },
     { "storm", case_storm, false },
     { "indirect", case_indirect, false },

@@ -23,6 +23,8 @@ void case_padding(struct raw_front *front);
 void case_layout_x86_32(struct raw_front *front);
 void case_readonly(struct raw_front *front);
 void case_fuzz(struct raw_front *front);
+void case_discard(struct raw_front *front);
+void case_discard_not_offered(struct raw_front *front);
 void case_mutation(struct raw_front *front);
 void case_storm(struct raw_front *front);
 

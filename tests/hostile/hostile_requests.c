@@ -34,10 +34,47 @@ void case_operations(struct raw_front *front)
     for (unsigned int operation = 4; operation < 256; operation++) {
         blkif_request_t request = raw_request(front, (uint8_t)operation, operation, 0, 1);
 
-        if (operation == BLKIF_OP_INDIRECT) /* hostile_indirect.c */
+        if (operation == BLKIF_OP_INDIRECT || operation == BLKIF_OP_DISCARD) /* have cases of their own */
             continue;
         expect(raw_do(front, &request), BLKIF_RSP_EOPNOTSUPP, "an unknown operation");
     }
+    expect_service(front);
+}
+
+static int discard(struct raw_front *front, uint64_t sector, uint64_t sectors)
+{
+    blkif_request_discard_t discard = {
+        .operation = BLKIF_OP_DISCARD, .flag = BLKIF_DISCARD_SECURE, .id = 5, .sector_number = sector, .nr_sectors = sectors
+    };
+    blkif_request_t request;
+
+    memset(&request, 0xff, sizeof(request)); /* what is behind it in the slot is nobody's business */
+    memcpy(&request, &discard, sizeof(discard));
+    return raw_do(front, &request);
+}
+
+/* Lengths have 64 bits, so that a sum or a product of them wraps. */
+void case_discard(struct raw_front *front)
+{
+    uint64_t sectors;
+
+    raw_connect(front);
+    sectors = raw_backend_number(front, "sectors");
+    const uint64_t bad[][2] = {
+        { sectors - 8, 9 }, { sectors, 1 }, { 8, UINT64_MAX - 7 }, { 0, UINT64_MAX }, { UINT64_MAX, 2 },
+        { 0, UINT64_MAX / 512 + 1 }, { UINT64_MAX / 512 + 1, 8 }, { 1ULL << 63, 1ULL << 63 }, { 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        expect(discard(front, bad[i][0], bad[i][1]), BLKIF_RSP_ERROR, "a discard of a range that is none");
+    expect(discard(front, sectors - 8, 8), BLKIF_RSP_OKAY, "a discard up to the end");
+    expect_service(front);
+}
+
+/* One that was not offered. */
+void case_discard_not_offered(struct raw_front *front)
+{
+    raw_connect(front);
+    expect(discard(front, 0, 8), BLKIF_RSP_EOPNOTSUPP, "a discard that was not offered");
     expect_service(front);
 }
 

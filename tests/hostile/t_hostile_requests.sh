@@ -9,6 +9,7 @@ hostile operations "unknown of 1 segments at sector 0: an operation that was not
 hostile segments "a segment count outside 1 to 11"
 hostile beyond-end "a range past the end of the disk"
 hostile grants "a granted page cannot be copied"
+hostile discard "discard of .* sectors at sector .*: a range past the end of the disk"
 hostile ids
 hostile padding
 hostile layout-x86-32

@@ -28,6 +28,9 @@ truncate -s 64M "$SCRATCH/work.img"
 xenbox attach "$DOM" qdisk target="$SCRATCH/work.img" vdev=xvda
 in_guest "$DOM" xenfront blk info xvda
 in_guest "$DOM" xenfront blk verify --quiet --size=64M xvda
+[ "$(stat -c %b "$SCRATCH/work.img")" -ge $((64 * 2048)) ] || fail "the image is not full after the verify"
+in_guest "$DOM" xenfront blk discard --quiet xvda
+[ "$(stat -c %b "$SCRATCH/work.img")" -lt 1024 ] || fail "the image is as full after the discard"
 xenbox detach "$DOM" qdisk xvda
 
 mke2fs -q -t ext4 -d "$XS_SRCDIR/tests" "$SCRATCH/source.img" 32M

@@ -28,6 +28,9 @@ static const struct blkif_limits large_sector = { .sectors = DISK_SECTORS,
 static const struct blkif_limits indirect = {
     .sectors = DISK_SECTORS, .sector_bytes = 512, .can_flush = true, .indirect_segments = BLKIF_SEGMENTS_MAX
 };
+static const struct blkif_limits discarding = {
+    .sectors = DISK_SECTORS, .sector_bytes = 512, .can_flush = true, .can_discard = true
+};
 static const struct blkif_limits no_flush = { .sectors = DISK_SECTORS, .sector_bytes = 512 };
 
 static struct blkif_command transfer(uint8_t operation, uint64_t sector, uint16_t count)
@@ -110,6 +113,37 @@ static void test_decode_takes_an_indirect_request_in_both_layouts(void **state)
         assert_true(command.id == ~0ULL && command.sector == 1ULL << 40);
         assert_int_equal(command.indirect_ref, 0xfffffff1u);
         assert_int_equal(command.sectors, 0);
+    }
+}
+
+static void test_decode_takes_a_discard_in_both_layouts(void **state)
+{
+    struct blkif_request_discard native = { .operation = BLKIF_OP_DISCARD,
+                                            .flag = BLKIF_DISCARD_SECURE,
+                                            .handle = 0xbeef,
+                                            .id = ~0ULL,
+                                            .sector_number = 1ULL << 40,
+                                            .nr_sectors = 1ULL << 41 };
+    struct blkif_x86_32_request_discard packed = { .operation = BLKIF_OP_DISCARD,
+                                                   .flag = BLKIF_DISCARD_SECURE,
+                                                   .handle = 0xbeef,
+                                                   .id = ~0ULL,
+                                                   .sector_number = 1ULL << 40,
+                                                   .nr_sectors = 1ULL << 41 };
+    const void *const requests[] = { [BLKIF_ABI_NATIVE] = &native, [BLKIF_ABI_X86_32] = &packed };
+    const size_t sizes[] = { [BLKIF_ABI_NATIVE] = sizeof(native), [BLKIF_ABI_X86_32] = sizeof(packed) };
+
+    for (unsigned int abi = BLKIF_ABI_NATIVE; abi <= BLKIF_ABI_X86_32; abi++) {
+        unsigned char slot[sizeof(struct blkif_request)] = { 0 };
+        struct blkif_command command;
+
+        memset(&command, 0x5a, sizeof(command));
+        memcpy(slot, requests[abi], sizes[abi]);
+        blkif_command_decode(&command, slot, (enum blkif_abi)abi);
+        assert_int_equal(command.operation, BLKIF_OP_DISCARD);
+        assert_true(command.id == ~0ULL && command.sector == 1ULL << 40);
+        assert_true(command.discard_sectors == 1ULL << 41);
+        assert_false(command.is_indirect || command.is_lost);
     }
 }
 
@@ -205,10 +239,15 @@ static void test_random_bytes_never_pass_what_the_disk_cannot_do(void **state)
             }
         }
         blkif_command_decode(&command, slot.bytes, round % 3 ? BLKIF_ABI_NATIVE : BLKIF_ABI_X86_32);
-        if (blkif_command_check(&command, &plain) != BLKIF_VERDICT_OK)
+        if (blkif_command_check(&command, &discarding) != BLKIF_VERDICT_OK)
             continue;
         if (command.operation == BLKIF_OP_FLUSH_DISKCACHE) {
             assert_int_equal(command.segment_count, 0);
+            continue;
+        }
+        if (command.operation == BLKIF_OP_DISCARD) {
+            assert_in_range(command.discard_sectors, 1, DISK_SECTORS);
+            assert_true(command.sector + command.discard_sectors <= DISK_SECTORS && command.sector < DISK_SECTORS);
             continue;
         }
         assert_in_range(command.operation, BLKIF_OP_READ, BLKIF_OP_WRITE);
@@ -328,6 +367,46 @@ static void test_c12_every_opcode_has_a_permission(void **state)
                      BLKIF_VERDICT_UNKNOWN_OPERATION);
 }
 
+static struct blkif_command discard(uint64_t sector, uint64_t sectors)
+{
+    return (struct blkif_command){
+        .operation = BLKIF_OP_DISCARD, .sector = sector, .discard_sectors = sectors, .segment_count = 255
+    };
+}
+
+static void test_c12_a_discard_needs_an_offer_and_a_writable_disk(void **state)
+{
+    struct blkif_limits limits = discarding;
+
+    assert_int_equal(check(discard(0, 8), &plain), BLKIF_VERDICT_UNKNOWN_OPERATION);
+    assert_int_equal(check(discard(0, 8), &discarding), BLKIF_VERDICT_OK);
+    limits.is_readonly = true;
+    assert_int_equal(check(discard(0, 8), &limits), BLKIF_VERDICT_READONLY);
+}
+
+static void test_discard_ends_with_the_disk_and_does_not_wrap(void **state)
+{
+    struct blkif_command command = discard(8, 16);
+    struct blkif_limits large = discarding;
+
+    assert_int_equal(blkif_command_check(&command, &discarding), BLKIF_VERDICT_OK);
+    assert_int_equal(command.segment_count, 0);
+    assert_int_equal(command.sectors, 0); /* no data is moved */
+    assert_int_equal(check(discard(0, DISK_SECTORS), &discarding), BLKIF_VERDICT_OK);
+    assert_int_equal(check(discard(DISK_SECTORS - 1, 1), &discarding), BLKIF_VERDICT_OK);
+    assert_int_equal(check(discard(0, 0), &discarding), BLKIF_VERDICT_EMPTY);
+    assert_int_equal(check(discard(DISK_SECTORS - 1, 2), &discarding), BLKIF_VERDICT_BEYOND_END);
+    assert_int_equal(check(discard(DISK_SECTORS, 1), &discarding), BLKIF_VERDICT_BEYOND_END);
+    assert_int_equal(check(discard(0, UINT64_MAX), &discarding), BLKIF_VERDICT_BEYOND_END);
+    assert_int_equal(check(discard(8, UINT64_MAX - 7), &discarding), BLKIF_VERDICT_BEYOND_END);
+    assert_int_equal(check(discard(UINT64_MAX, 2), &discarding), BLKIF_VERDICT_BEYOND_END);
+    assert_int_equal(check(discard(0, 1ULL << 55), &discarding), BLKIF_VERDICT_BEYOND_END); /* 2^64 bytes */
+    large.sector_bytes = 4096;
+    assert_int_equal(check(discard(8, 8), &large), BLKIF_VERDICT_OK);
+    assert_int_equal(check(discard(4, 8), &large), BLKIF_VERDICT_ALIGNMENT);
+    assert_int_equal(check(discard(8, 4), &large), BLKIF_VERDICT_ALIGNMENT);
+}
+
 static void test_flush_needs_no_segments_and_no_range(void **state)
 {
     assert_int_equal(check(transfer(BLKIF_OP_FLUSH_DISKCACHE, UINT64_MAX, 0), &plain), BLKIF_VERDICT_OK);
@@ -365,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode_takes_every_field_in_both_layouts),
         cmocka_unit_test(test_decode_takes_an_indirect_request_in_both_layouts),
+        cmocka_unit_test(test_decode_takes_a_discard_in_both_layouts),
         cmocka_unit_test(test_indirect_segments_are_fetched_only_where_they_can_be_served),
         cmocka_unit_test(test_indirect_requests_have_borders_of_their_own),
         cmocka_unit_test(test_c12_an_indirect_request_has_the_permission_of_its_inner_operation),
@@ -377,6 +457,8 @@ int main(void)
         cmocka_unit_test(test_sectors_are_summed),
         cmocka_unit_test(test_large_sectors_must_be_whole),
         cmocka_unit_test(test_c12_every_opcode_has_a_permission),
+        cmocka_unit_test(test_c12_a_discard_needs_an_offer_and_a_writable_disk),
+        cmocka_unit_test(test_discard_ends_with_the_disk_and_does_not_wrap),
         cmocka_unit_test(test_flush_needs_no_segments_and_no_range),
         cmocka_unit_test(test_verdicts_have_status_and_words),
         cmocka_unit_test(test_protocol_names),

@@ -225,7 +225,7 @@ static void on_done(struct disk_io *io, int error)
 }
 
 /* What the checkpoint answers to one request. */
-static int submit(struct fixture *f, enum disk_op op, uint64_t offset, uint32_t length)
+static int submit(struct fixture *f, enum disk_op op, uint64_t offset, uint64_t length)
 {
     struct disk_io io = { .op = op, .offset_bytes = offset, .length_bytes = length, .done = on_done };
 
@@ -300,6 +300,43 @@ static void test_mem_is_its_own_window(void **state)
     assert_int_equal(((char *)disk_window(f->disk, DISK_READ, 1536, 512))[0], 0);
 }
 
+static void test_mem_forgets_what_is_discarded_and_nothing_else(void **state)
+{
+    static const struct {
+        uint32_t offset, length;
+    } ranges[] = { { 512, 512 }, { 512, 8192 }, { 4096, 4096 }, { 3584, 1024 }, { 0, 65536 } };
+    struct fixture *f = *state;
+
+    assert_int_equal(spec_open(f, "mem:64K", false), 0);
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        const uint32_t end = ranges[i].offset + ranges[i].length;
+        const char *data;
+
+        memset(disk_window(f->disk, DISK_WRITE, 0, 65536), 0x5a, 65536);
+        assert_null(disk_window(f->disk, DISK_DISCARD, ranges[i].offset, ranges[i].length));
+        assert_int_equal(submit(f, DISK_DISCARD, ranges[i].offset, ranges[i].length), 0);
+        data = disk_window(f->disk, DISK_READ, 0, 65536);
+        for (uint32_t at = 0; at < 65536; at++)
+            assert_int_equal(data[at], at >= ranges[i].offset && at < end ? 0 : 0x5a);
+    }
+}
+
+static void test_checkpoint_holds_discards_against_the_geometry(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(spec_open(f, "null:1T", false), 0);
+    assert_int_equal(submit(f, DISK_DISCARD, 0, 1ULL << 40), 0); /* longer than 32 bits can say */
+    assert_int_equal(submit(f, DISK_DISCARD, 512, 1ULL << 40), -EINVAL);
+    assert_int_equal(submit(f, DISK_DISCARD, 0, UINT64_MAX - 511), -EINVAL);
+    assert_int_equal(submit(f, DISK_DISCARD, 0, 0), -EINVAL);
+    assert_int_equal(submit(f, DISK_DISCARD, 0, 513), -EINVAL);
+    disk_close(f->disk);
+    assert_int_equal(spec_open(f, "null:1T", true), 0);
+    assert_false(disk_geometry(f->disk)->can_discard);
+    assert_int_equal(submit(f, DISK_DISCARD, 0, 4096), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -315,6 +352,8 @@ int main(void)
         TEST(test_null_reads_zeroes_and_takes_writes),
         TEST(test_null_without_zeroes_has_no_data),
         TEST(test_mem_is_its_own_window),
+        TEST(test_mem_forgets_what_is_discarded_and_nothing_else),
+        TEST(test_checkpoint_holds_discards_against_the_geometry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

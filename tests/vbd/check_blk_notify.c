@@ -206,7 +206,7 @@ static void test_g01_an_event_storm_is_heard_late(void **state)
 
 static RING_IDX most_held_back;
 
-static void *counting_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *counting_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     const RING_IDX held_back = guest->queue.ring.native.req_cons - guest->page->rsp_prod;
 
@@ -236,7 +236,7 @@ static void test_answers_go_out_before_the_last_request_is_taken(void **state)
 #define GREEDY_REQUESTS 20000u
 
 /* A guest that has another request whenever one is served, as if it were on a processor of its own. */
-static void *greedy_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *greedy_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     struct ends *f = guest;
 

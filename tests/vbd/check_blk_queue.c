@@ -150,7 +150,7 @@ static void test_c11_a_broken_ring_is_left_alone_until_the_stop(void **state)
 static struct ends *guest;
 
 /* The guest changes its mind as soon as its request was checked: what stood in the slot, and in the segments. */
-static void *changing_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint32_t length_bytes)
+static void *changing_window(struct disk *disk, enum disk_op op, uint64_t offset_bytes, uint64_t length_bytes)
 {
     struct ends *f = guest;
 

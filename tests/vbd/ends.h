@@ -59,7 +59,7 @@ void ends_await_rest(struct ends *f, uint64_t kicks_before);
  * and before its data moves. It returns what disk_kind_mem's returns.
  */
 typedef void *ends_window_fn(struct disk *disk, enum disk_op op, uint64_t offset_bytes,
-                             uint32_t length_bytes);
+                             uint64_t length_bytes);
 void ends_start_in_memory(struct ends *f, ends_window_fn *window);
 void ends_stop_in_memory(struct ends *f);
 

@@ -89,6 +89,19 @@ static void spoil(struct replay *replay, blkif_request_t *request, struct blkif_
     }
 }
 
+/* Somewhere in the lane's part of the disk, and now and then past the end of it. Takes the place of another request. */
+static void make_discard(struct replay *replay, blkif_request_t *request, uint64_t first, uint64_t sectors)
+{
+    blkif_request_discard_t discard = { .operation = BLKIF_OP_DISCARD, .id = request->id };
+
+    discard.sector_number = first + below(replay, (uint32_t)sectors);
+    discard.nr_sectors = below(replay, (uint32_t)(first + sectors - discard.sector_number) + 1);
+    if (below(replay, 4) == 0)
+        discard.nr_sectors = replay->sectors - discard.sector_number + below(replay, 8) * ((uint64_t)1 << 60) + 1;
+    memset(request, 0, sizeof(*request));
+    memcpy(request, &discard, sizeof(discard));
+}
+
 /* Lane i of a batch: its own pages, its own part of the disk. */
 static void put_request(struct replay *replay, unsigned int lane, unsigned int lanes)
 {
@@ -109,6 +122,10 @@ static void put_request(struct replay *replay, unsigned int lane, unsigned int l
         request.operation = BLKIF_OP_FLUSH_DISKCACHE;
     else if (kind < 4)
         spoil(replay, &request, segment, count);
+    else if (kind == 4)
+        make_discard(replay, &request, lane * zone, zone);
+    if (request.operation == BLKIF_OP_DISCARD)
+        is_indirect = false;
     if (is_indirect && kind != 0 && request.operation <= BLKIF_OP_WRITE) {
         blkif_request_indirect_t indirect = {
             .operation = BLKIF_OP_INDIRECT,

@@ -20,5 +20,8 @@ for sector in 512 4096; do
         value=$(in_dom0 xenstore-read "backend/vbd/$DOM/$VDEV/${key%=*}")
         [ "$value" = "${key#*=}" ] || fail "${key%=*} is $value, expected ${key#*=}"
     done
+    # A loop device lets go of what its file has there.
+    in_guest "$DOM" xenfront blk discard --quiet "$VDEV"
+    [ "$(stat -c %b "$SCRATCH/$sector.img")" -lt 1024 ] || fail "the discard did not reach the device"
     xenbox detach "$DOM" vbd "$VDEV"
 done
