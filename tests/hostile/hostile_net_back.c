@@ -419,7 +419,7 @@ const struct hostile_back_case hostile_net_back_cases[] = {
     { "event-storm", event_storm, TAKE, 0, "1 packets" },
     { "never-offers", never_offers, TAKE " --timeout=1", 3, "no connection in time.*found Initialising" },
     { "never-connects", never_connects, TAKE " --timeout=1", 3, "no connection in time.*found InitWait" },
-    { "never-closes", never_closes, "info --timeout=1", 3, "closed by force.*found Connected" },
+    { "never-closes", never_closes, "info --timeout=5", 3, "closed by force.*found Connected" },
     { "vanishes", vanishes, SEND, 1, "the device was removed" },
     { "closes", closes, SEND, 1, "dropped the connection.*found Closed" },
     { "closing", closing, SEND, 1, "the backend closes the device" },
