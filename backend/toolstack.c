@@ -46,7 +46,7 @@ static struct {
     struct event *check; /* is anybody listening still? */
     unsigned int retry_ms;
     bool is_suspect;
-    bool is_incomplete; /* there was no memory for a device: look for it again */
+    bool is_incomplete; /* devices may have been passed over: look for them again */
     bool is_refusing;
     unsigned int epoch; /* counts connections: watches are gone with theirs */
 } store;
@@ -118,10 +118,9 @@ static void schedule_retry(unsigned int ms)
     evtimer_add(store.retry, &wait);
 }
 
-/* Nothing will be heard of the device by itself. */
-static void lack_memory(const struct toolstack_name *name)
+/* Nothing will be heard by itself of what was passed over. */
+static void scan_again(void)
 {
-    log_error(NULL, "no memory for device %s %u/%u: trying again", name->kind, name->domid, name->devid);
     store.is_incomplete = true;
     schedule_retry(RETRY_MAX_MS);
 }
@@ -140,10 +139,24 @@ static bool queue_device(const char *path, bool may_create)
         device = device_table_find(families[i], name.domid, name.devid);
         if (device)
             device_queue_add(device);
-        else if (may_create && !store.is_refusing && !device_create(families[i], name.domid, name.devid))
-            lack_memory(&name);
+        else if (may_create && !store.is_refusing && !device_create(families[i], name.domid, name.devid)) {
+            log_error(NULL, "no memory for device %s %u/%u: trying again", name.kind, name.domid, name.devid);
+            scan_again();
+        }
     }
     return true;
+}
+
+/* The names below, to free(); NULL: there are none, or nobody knows. */
+static char **list_names(const char *path, unsigned int *count)
+{
+    char **names = xs_directory(store.xs, XBT_NULL, path, count);
+
+    if (!names && errno != ENOENT) {
+        log_error(NULL, "%s cannot be listed: %s: trying again", path, strerror(errno));
+        scan_again();
+    }
+    return names;
 }
 
 /*
@@ -157,11 +170,11 @@ static void scan_family(const struct device_family_ops *family)
     char **domains, **devices;
 
     snprintf(path, sizeof(path), "backend/%s", family->name);
-    domains = xs_directory(store.xs, XBT_NULL, path, &domain_count);
+    domains = list_names(path, &domain_count);
     for (unsigned int i = 0; domains && i < domain_count; i++) {
         if (snprintf(path, sizeof(path), "backend/%s/%s", family->name, domains[i]) >= (int)sizeof(path))
             continue;
-        devices = xs_directory(store.xs, XBT_NULL, path, &device_count);
+        devices = list_names(path, &device_count);
         for (unsigned int j = 0; devices && j < device_count; j++) {
             if (snprintf(path, sizeof(path), "backend/%s/%s/%s", family->name, domains[i], devices[j]) <
                 (int)sizeof(path))

@@ -88,6 +88,8 @@ CALL(void *, xs_read, (struct xs_handle * xs, xs_transaction_t t, const char *pa
      (xs, t, path, len), NULL, EIO)
 CALL(bool, xs_write, (struct xs_handle * xs, xs_transaction_t t, const char *path, const void *data, unsigned int len),
      (xs, t, path, data, len), false, ENOSPC)
+CALL(char **, xs_directory, (struct xs_handle * xs, xs_transaction_t t, const char *path, unsigned int *count),
+     (xs, t, path, count), NULL, ENOMEM)
 CALL(xs_transaction_t, xs_transaction_start, (struct xs_handle * xs), (xs), XBT_NULL, ENOSPC)
 CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1, EROFS)
 

@@ -138,3 +138,13 @@ for call in posix_fallocate xengnttab_map_grant_ref xenevtchn_bind_interdomain; 
     disk_attach "$DOM" params="$SCRATCH/disk.img" >/dev/null
     works
 done
+
+# Nothing in the store will change by itself, so a list that could not be had is asked for again.
+for k in 1 2; do
+    say "a daemon that starts, and cannot list the devices: list $k"
+    daemon_stop
+    arm $k xs_directory
+    daemon_start --workers 1
+    works
+    [ "$(failed_call)" = xs_directory ] || fail "xs_directory is not called $k times"
+done
