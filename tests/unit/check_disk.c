@@ -23,6 +23,7 @@
 #include "backend/disk/disk.h"
 #include "backend/disk/disk_kind.h"
 #include "backend/disk/engine.h"
+#include "backend/offload.h"
 
 struct fixture {
     char dir[64];
@@ -44,6 +45,7 @@ static int setup(void **state)
     snprintf(f->path, sizeof(f->path), "%s/image", f->dir);
     f->base = event_base_new();
     assert_int_equal(engine_create(&f->engine, f->base, ENGINE_AUTO), 0);
+    assert_int_equal(offload_start(1), 0);
     *state = f;
     return 0;
 }
@@ -53,6 +55,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     disk_close(f->disk);
+    offload_stop();
     engine_destroy(f->engine);
     event_base_free(f->base);
     unlink(f->path);
@@ -232,6 +235,7 @@ static int submit(struct fixture *f, enum disk_op op, uint64_t offset, uint64_t 
     io.iov = (struct iovec *)f;
     f->done = 0;
     disk_submit(f->disk, f->engine, &io);
+    engine_start(f->engine);
     assert_int_equal(f->done, 0); /* never inside submit */
     while (!f->done)
         event_base_loop(f->base, EVLOOP_ONCE);
