@@ -72,7 +72,7 @@ XEN_GUEST_MODULES="xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkf
 tun ext4 crc32c_generic"
 
 # Programs of dom0 that a guest has too, beside busybox and our own.
-XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck xenstore-read xenstore-write xenstore-ls xenstore-watch"
+XEN_GUEST_PROGRAMS="mkfs.ext4 e2fsck blkdiscard xenstore-read xenstore-write xenstore-ls xenstore-watch"
 
 # What the host itself needs to fetch, build and boot.
 XEN_HOST_PACKAGES="$PACKAGES_BUILD qemu-system-x86 cpio zstd xz-utils e2fsprogs"
