@@ -300,13 +300,24 @@ static void child_run(int pipe, const char *dir)
     _exit(write(pipe, reason, (size_t)length) == length && error == 0 ? 0 : 1);
 }
 
+/* Whatever signals come meanwhile. */
+static bool is_readable_in(int fd, int seconds)
+{
+    struct pollfd readable = { .fd = fd, .events = POLLIN };
+    int ret;
+
+    do
+        ret = poll(&readable, 1, seconds * 1000);
+    while (ret < 0 && errno == EINTR);
+    return ret > 0;
+}
+
 int mapped_io_child_wait(pid_t child, int pipe, char *reason, unsigned int size)
 {
-    struct pollfd readable = { .fd = pipe, .events = POLLIN };
     ssize_t length;
     int status = 0;
 
-    if (poll(&readable, 1, CHILD_TIMEOUT_S * 1000) <= 0) {
+    if (!is_readable_in(pipe, CHILD_TIMEOUT_S)) {
         kill(child, SIGKILL);
         waitpid(child, NULL, WNOHANG);
         return fail(-ETIMEDOUT, reason, size, "I/O on a mapped grant to ourselves did not end within %d s",
@@ -315,7 +326,7 @@ int mapped_io_child_wait(pid_t child, int pipe, char *reason, unsigned int size)
     length = read(pipe, reason, size - 1);
     reason[length > 0 ? length : 0] = '\0';
     /* A process ends when its I/O does: one that waited for that in vain never does. Its pipe closes at the end. */
-    if (length > 0 && poll(&readable, 1, CHILD_END_S * 1000) <= 0) {
+    if (length > 0 && !is_readable_in(pipe, CHILD_END_S)) {
         kill(child, SIGKILL);
         waitpid(child, NULL, WNOHANG);
         return -EIO;

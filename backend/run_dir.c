@@ -92,12 +92,14 @@ void run_dir_unlock(void)
 
 void run_dir_make_parent(const char *path)
 {
+    static _Thread_local struct log_limit limit;
     char *directory = strdup(path);
     char *slash = directory ? strrchr(directory, '/') : NULL;
 
     if (slash) {
         *slash = '\0';
-        mkdir(directory, 0700);
+        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+            log_limited(&limit, LOG_LEVEL_WARNING, "run directory", "cannot make %s: %s", directory, strerror(errno));
     }
     free(directory);
 }
