@@ -24,6 +24,7 @@ XS_TEST_ID=$SCRATCH # marks every process that comes from this test
 export XS_TEST_ID
 _undo=()
 _failed=
+_reason=
 
 # Reports of the sanitizers go to files, since much of what runs here runs in the background.
 export ASAN_OPTIONS="log_path=$SCRATCH/sanitizer:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
@@ -60,9 +61,10 @@ defer() {
     _undo+=("$(printf '%q ' "$@")")
 }
 
+# The test ends with this command. _finish says so: here, a function may be running whose output goes elsewhere.
 _report_error() {
     [ "$BASH_SUBSHELL" = 0 ] || return 0
-    [ -n "$_failed" ] || echo "FAIL: line $1: $2 (exit status $3)"
+    [ -n "$_failed" ] || _reason="FAIL: line $1: $2 (exit status $3)"
     _failed=1
 }
 trap '_report_error "$LINENO" "$BASH_COMMAND" "$?"' ERR
@@ -80,6 +82,7 @@ _finish() {
     trap - ERR EXIT
     trap '' INT TERM HUP
     set +eE
+    [ -z "$_reason" ] || echo "$_reason"
     [ $status = 0 ] || [ $status = 77 ] || _failed=1
     for ((i = ${#_undo[@]} - 1; i >= 0; i--)); do
         eval "${_undo[i]}" || {
