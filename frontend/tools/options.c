@@ -98,8 +98,8 @@ static const struct option_row {
       "                             networks none)" },
     { "json", 'j', OPTION_FLAG, AT(is_json), TOOL_ALL, 0, 0, NULL,
       "print the result as JSON" },
-    { "quiet", 'q', OPTION_FLAG, AT(is_quiet), DISK_COMMANDS | TOOL_DISCARD | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_DUMP, 0,
-      0, NULL,
+    { "quiet", 'q', OPTION_FLAG, AT(is_quiet),
+      DISK_COMMANDS | TOOL_DISCARD | TOOL_NET_TAP | TOOL_NET_PING | TOOL_NET_DUMP, 0, 0, NULL,
       "no progress and no report" },
 };
 /* clang-format on */

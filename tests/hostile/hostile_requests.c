@@ -44,7 +44,8 @@ void case_operations(struct raw_front *front)
 static int discard(struct raw_front *front, uint64_t sector, uint64_t sectors)
 {
     blkif_request_discard_t discard = {
-        .operation = BLKIF_OP_DISCARD, .flag = BLKIF_DISCARD_SECURE, .id = 5, .sector_number = sector, .nr_sectors = sectors
+        .operation = BLKIF_OP_DISCARD, .flag = BLKIF_DISCARD_SECURE, .id = 5,
+        .sector_number = sector, .nr_sectors = sectors
     };
     blkif_request_t request;
 
