@@ -108,7 +108,7 @@ void case_indirect(struct raw_front *front)
 /* C01, C02: the segments change while they are read. */
 static atomic_bool is_mutating;
 
-static void *mutate(void *arg)
+RAW_SCRIBBLES static void *mutate(void *arg)
 {
     const struct raw_front *front = arg;
     volatile struct blkif_request_segment *segment = (void *)(front->data + LAST_PAGE * 4096);

@@ -23,7 +23,7 @@ static atomic_bool is_mutating;
  * Fields that are good by themselves and that do not go together: 60 bytes from anywhere, 4000 from the beginning. Who
  * reads a field twice takes one for good that he has not looked at.
  */
-static void *mutate(void *arg)
+RAW_SCRIBBLES static void *mutate(void *arg)
 {
     struct raw_net *net = arg;
     unsigned int at = 0;

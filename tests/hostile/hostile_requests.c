@@ -260,7 +260,7 @@ void case_fuzz(struct raw_front *front)
 /* C01, C02: the slots change while they are read. */
 static atomic_bool is_mutating;
 
-static void *mutate(void *arg)
+RAW_SCRIBBLES static void *mutate(void *arg)
 {
     struct raw_front *front = arg;
     unsigned int at = 0;
